@@ -1,0 +1,18 @@
+"""Training: a time-boxed loop, photographs to cut crops from, and what authors supply.
+
+A network's author writes a `Task` and a ``train(request)`` function that ends in `fit`::
+
+    def train(request: TrainRequest) -> Path:
+        task = MyTask(PhotoPool.read(request.data))
+        net = fit(task, Settings(batch=16), request)
+        ...
+
+Nothing here prints; figures go into CSV files in the output folder and to the logger
+"oldfix.training".
+"""
+
+from oldfix.training.loop import fit
+from oldfix.training.pool import PhotoPool
+from oldfix.training.settings import Settings, Task, TrainRequest
+
+__all__ = ["PhotoPool", "Settings", "Task", "TrainRequest", "fit"]

@@ -1,0 +1,158 @@
+"""Photographs to cut training crops from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from oldfix.errors import UsageError
+
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
+
+
+@dataclass(frozen=True)
+class PhotoPool:
+    """Photographs held in memory, 8 bits a channel.
+
+    Every group (one for each entry of ``folders``) is drawn from equally often, so a folder
+    given twice counts double.
+
+    Attributes:
+        groups: for each entry its photographs, as (name, (H, W, 3) uint8 RGB).
+    """
+
+    groups: tuple[tuple[tuple[str, NDArray[np.uint8]], ...], ...]
+
+    @classmethod
+    def read(
+        cls, folders: Iterable[Path], *, max_side: int | None = None, min_side: int = 64
+    ) -> PhotoPool:
+        """Read all photographs of folders (and folders in them), or of lists, in sorted order.
+
+        Args:
+            folders: folders, photographs, or text files with one path a line.
+            max_side: larger photographs are scaled down to this longer side.
+            min_side: photographs with a shorter side below this are left out.
+
+        Raises:
+            UsageError: an entry does not exist or holds no usable photograph.
+        """
+        cache: dict[Path, NDArray[np.uint8]] = {}
+        groups = []
+        for entry in folders:
+            photos = []
+            for path in _photographs(Path(entry)):
+                if path not in cache:
+                    cache[path] = _read(path, max_side)
+                if min(cache[path].shape[:2]) >= min_side:
+                    photos.append((str(path), cache[path]))
+            if not photos:
+                raise UsageError(
+                    f"{entry}: holds no photograph of at least {min_side} pixels; "
+                    "give a folder of JPEG, PNG, WebP or TIFF files"
+                )
+            groups.append(tuple(photos))
+        if not groups:
+            raise UsageError("training data: no folder given; name one with --data FOLDER")
+        return cls(tuple(groups))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Path of every photograph, group after group."""
+        return tuple(name for group in self.groups for name, _ in group)
+
+    def __len__(self) -> int:
+        return sum(len(group) for group in self.groups)
+
+    def split(self, every: int = 20) -> tuple[PhotoPool, PhotoPool]:
+        """Return (training, validation); validation takes each ``every``-th photograph.
+
+        A photograph that is in two groups falls on the same side in both.
+
+        Raises:
+            UsageError: too few photographs to have both.
+        """
+        if not any(len(group) >= every for group in self.groups):
+            raise UsageError(
+                f"training data: {len(self)} photographs are too few to keep every "
+                f"{every}th for validation; give more"
+            )
+        kept = {name for group in self.groups for name, _ in group[every - 1 :: every]}
+        train = (tuple(p for p in group if p[0] not in kept) for group in self.groups)
+        valid = (tuple(p for p in group if p[0] in kept) for group in self.groups)
+        return PhotoPool(tuple(g for g in train if g)), PhotoPool(tuple(g for g in valid if g))
+
+    def crop(
+        self, rng: np.random.Generator, size: int, *, shrink: float = 0.5
+    ) -> NDArray[np.float32]:
+        """Cut a random square, mirrored half of the time.
+
+        Args:
+            rng: source of randomness.
+            size: width and height in pixels. A smaller photograph is enlarged to fit.
+            shrink: chance that the photograph is first scaled down, to at least ``size``.
+
+        Returns:
+            (size, size, 3) float32 RGB in [0, 1], sRGB-encoded.
+        """
+        group = self.groups[rng.integers(len(self.groups))]
+        image = group[rng.integers(len(group))][1]
+        smallest = size / min(image.shape[:2])
+        scale = max(smallest, 1.0)
+        if smallest < 1.0 and rng.random() < shrink:
+            scale = float(rng.uniform(smallest, 1.0))
+        height, width = (max(size, round(side * scale)) for side in image.shape[:2])
+        y, x = rng.integers(height - size + 1), rng.integers(width - size + 1)
+        square = _scaled_part(image, (y, x), size, (height, width))
+        if rng.random() < 0.5:
+            square = square[:, ::-1]
+        return np.ascontiguousarray(square)
+
+
+def _scaled_part(
+    image: NDArray[np.uint8], corner: tuple[int, int], size: int, full: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Return a (size, size, 3) part, at ``corner``, of the image scaled to ``full``."""
+    if full != image.shape[:2]:
+        shrinking = full[0] < image.shape[0]
+        method = cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
+        image = np.asarray(cv2.resize(image, full[::-1], interpolation=method), np.uint8)
+    y, x = corner
+    return image[y : y + size, x : x + size].astype(np.float32) / np.float32(255)
+
+
+def _photographs(entry: Path) -> Sequence[Path]:
+    if entry.is_dir():
+        return sorted(p for p in entry.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    if not entry.is_file():
+        raise UsageError(f"{entry}: no such file or folder; check the path given as --data")
+    if entry.suffix == ".txt":
+        return list(_listed(entry))
+    return [entry]
+
+
+def _listed(listing: Path) -> Iterator[Path]:
+    for line in listing.read_text("utf-8").splitlines():
+        if line.strip():
+            path = listing.parent / line.strip()
+            if not path.is_file():
+                raise UsageError(f"{listing}: lists {path}, which does not exist; correct the list")
+            yield path
+
+
+def _read(path: Path, max_side: int | None) -> Any:
+    try:
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file).convert("RGB")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read as a photograph ({error}); remove it") from error
+    if max_side is not None and max(image.size) > max_side:
+        image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    return np.asarray(image)
