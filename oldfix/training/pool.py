@@ -104,28 +104,18 @@ class PhotoPool:
         """
         group = self.groups[rng.integers(len(self.groups))]
         image = group[rng.integers(len(group))][1]
-        smallest = size / min(image.shape[:2])
-        scale = max(smallest, 1.0)
-        if smallest < 1.0 and rng.random() < shrink:
-            scale = float(rng.uniform(smallest, 1.0))
-        height, width = (max(size, round(side * scale)) for side in image.shape[:2])
-        y, x = rng.integers(height - size + 1), rng.integers(width - size + 1)
-        square = _scaled_part(image, (y, x), size, (height, width))
+        shortest = min(image.shape[:2])
+        side = min(size, shortest)
+        if side < shortest and rng.random() < shrink:
+            side = int(rng.integers(size, shortest + 1))
+        y, x = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
+        square = image[y : y + side, x : x + side]
+        if side != size:
+            method = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+            square = np.asarray(cv2.resize(square, (size, size), interpolation=method), np.uint8)
         if rng.random() < 0.5:
             square = square[:, ::-1]
-        return np.ascontiguousarray(square)
-
-
-def _scaled_part(
-    image: NDArray[np.uint8], corner: tuple[int, int], size: int, full: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Return a (size, size, 3) part, at ``corner``, of the image scaled to ``full``."""
-    if full != image.shape[:2]:
-        shrinking = full[0] < image.shape[0]
-        method = cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC
-        image = np.asarray(cv2.resize(image, full[::-1], interpolation=method), np.uint8)
-    y, x = corner
-    return image[y : y + size, x : x + size].astype(np.float32) / np.float32(255)
+        return square.astype(np.float32) / np.float32(255)
 
 
 def _photographs(entry: Path) -> Sequence[Path]:

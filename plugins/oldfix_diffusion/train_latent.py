@@ -1,0 +1,81 @@
+"""Training of the autoencoder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from oldfix import write_network
+from oldfix.training import PhotoPool, Settings, TrainRequest, fit
+from oldfix_diffusion.net import Autoencoder
+
+NAME = "latent-f4-s"
+_CROP = 96
+_SETTINGS = Settings(batch=16, learning_rate=1.5e-3, warmup=100, clip=0.5, ema=0.998)
+
+
+def train(request: TrainRequest) -> Path:
+    """Train the autoencoder; writes ``latent-f4-s.safetensors`` and ``.json`` with its figures."""
+    task = LatentTask(PhotoPool.read(request.data, max_side=1024))
+    net = fit(task, _SETTINGS, request)
+    assert isinstance(net, Autoencoder)
+    standardise(net, task.held_out)
+    path = request.out / f"{NAME}.safetensors"
+    write_network(path, net, config=net.config)
+    with torch.inference_mode():
+        figures = {**task.validate(net), "photographs": len(task.pool)}
+    path.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
+    return path
+
+
+class LatentTask:
+    """Crops, some of them grey, to be told again; the loss is the mean PSNR of the batch."""
+
+    def __init__(self, photographs: PhotoPool, net: Autoencoder | None = None) -> None:
+        self.pool, validation = photographs.split()
+        self.net = net or Autoencoder(width=64, blocks=3)
+        rng = np.random.default_rng(1)
+        crops = np.stack([validation.crop(rng, 128, shrink=0.0) for _ in range(48)])
+        self.held_out = torch.from_numpy(crops).permute(0, 3, 1, 2)
+
+    def sample(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
+        """One (96, 96, 3) crop; one in ten is grey."""
+        crop = self.pool.crop(rng, _CROP)
+        if rng.random() < 0.1:
+            crop = np.repeat(crop.mean(axis=2, keepdims=True), 3, axis=2)
+        return (crop,)
+
+    def loss(
+        self, net: nn.Module, batch: tuple[Tensor, ...]
+    ) -> tuple[Tensor, dict[str, float | Tensor]]:
+        """Mean over the crops of log10(MSE): the PSNR itself, up to a factor."""
+        loss = log_error(net(batch[0]), batch[0]).mean()
+        return loss, {"psnr": -10.0 * loss.detach()}
+
+    def validate(self, net: nn.Module) -> dict[str, float]:
+        """Mean PSNR over held-out crops of 128 pixels."""
+        x = self.held_out.to(next(net.parameters()).device)
+        errors = [log_error(net(part).clamp(0, 1), part) for part in x.split(8)]
+        return {"score": float(-10.0 * torch.cat(errors).mean())}
+
+
+def log_error(x: Tensor, target: Tensor) -> Tensor:
+    """log10 of the mean squared error of every picture, (N, 3, H, W) to (N,)."""
+    return (x - target).square().mean(dim=(1, 2, 3)).add(1e-7).log10()
+
+
+def standardise(net: Autoencoder, pictures: Tensor) -> None:
+    """Set the latent's mean and standard deviation from (N, 3, H, W) pictures."""
+    net.mean.zero_()
+    net.std.fill_(1.0)
+    with torch.inference_mode():
+        z = net.encode(pictures)
+    std, mean = torch.std_mean(z.double(), dim=(0, 2, 3), keepdim=True)
+    net.mean.copy_(mean)
+    net.std.copy_(std)
