@@ -1,0 +1,88 @@
+"""Smooth random fields and the laying of damage over a picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .quantities import Image, Mask
+
+
+def smooth_field(
+    rng: np.random.Generator, shape: tuple[int, int], scale_px: float, octaves: int = 1
+) -> NDArray[np.float32]:
+    """Return value noise ``(H, W)`` float32, about zero mean and unit deviation.
+
+    Args:
+        rng: source of randomness.
+        shape: height and width.
+        scale_px: distance between knots of the coarsest octave, in pixels.
+        octaves: number of octaves, each half as large and half as strong as the one before.
+    """
+    total = np.zeros(shape, np.float32)
+    power = 0.0
+    for octave in range(octaves):
+        cell = max(scale_px / 2**octave, 1.0)
+        total += _one_octave(rng, shape, cell) * np.float32(0.5**octave)
+        power += 0.25**octave
+    return total / np.float32(np.sqrt(power) * 0.75)
+
+
+def _one_octave(
+    rng: np.random.Generator, shape: tuple[int, int], cell: float
+) -> NDArray[np.float32]:
+    """Return cubic interpolation of normal knots ``cell`` pixels apart, at a random phase."""
+    height, width = shape
+    knots = rng.standard_normal((int(height / cell) + 3, int(width / cell) + 3), dtype=np.float32)
+    phase = rng.random(2)
+    # Maps each pixel onto the knot grid, so that the scale does not depend on the image's size.
+    matrix = np.array([[1 / cell, 0, phase[0] + 0.5], [0, 1 / cell, phase[1] + 0.5]])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(  # type: ignore[no-any-return]
+        knots, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def smooth_lines(
+    rng: np.random.Generator, count: int, length: int, step: float
+) -> NDArray[np.float32]:
+    """Return ``count`` rows of 1-D value noise, ``(count, length)``, knots ``step`` apart."""
+    positions = np.arange(length, dtype=np.float32) / np.float32(max(step, 1.0))
+    knots = rng.standard_normal((count, int(positions[-1]) + 2), dtype=np.float32)
+    left = positions.astype(np.intp)
+    part = positions - left
+    part = part * part * (3 - 2 * part)
+    return knots[:, left] * (1 - part) + knots[:, left + 1] * part  # type: ignore[no-any-return]
+
+
+def lay(image: Image, mask: Mask, colour: float | NDArray[np.float32]) -> Image:
+    """Lay a colour over the image with the mask's opacity; exactly the image where it is 0."""
+    target = np.asarray(colour, np.float32)
+    return image + mask[..., None] * (target - image)
+
+
+def join(first: Mask, second: Mask) -> Mask:
+    """Return the opacity of two layers of damage, one over the other."""
+    return first + second - first * second
+
+
+def paper_colour(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return the colour of bare photographic paper, aged a little: ``(3,)`` float32."""
+    white = rng.uniform(0.82, 0.98)
+    yellow = rng.uniform(0, 0.12)
+    return np.array([white, white - 0.35 * yellow, white - yellow], np.float32)
+
+
+def scatter(
+    rng: np.random.Generator, shape: tuple[int, int], per_megapixel: float, reach_px: float
+) -> NDArray[np.float64]:
+    """Return the centres ``(n, 2)`` (x, y) of a Poisson process seen through a window.
+
+    The window is widened by ``reach_px``, so that a crop of a scan holds as much damage, also
+    across its border, as the same place in the whole scan.
+    """
+    height, width = shape
+    wide, high = width + 2 * reach_px, height + 2 * reach_px
+    count = rng.poisson(per_megapixel * wide * high / 1e6)
+    return rng.random((count, 2)) * (wide, high) - reach_px
