@@ -8,7 +8,54 @@ Everything a plugin may import stands in ``__all__``, and in `oldfix.testing`, `
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oldfix.colour import (
+        is_toned as is_toned,
+        luminance as luminance,
+        with_luminance_of as with_luminance_of,
+    )
+    from oldfix.engine.tensors import read_network as read_network, write_network as write_network
+    from oldfix.errors import (
+        Cancelled as Cancelled,
+        EnvironmentProblem as EnvironmentProblem,
+        FileError as FileError,
+        OldfixError as OldfixError,
+        PhotoError as PhotoError,
+        PipelineError as PipelineError,
+        StageError as StageError,
+        UsageError as UsageError,
+        WeightsError as WeightsError,
+    )
+    from oldfix.files import (
+        read_image as read_image,
+        read_photo as read_photo,
+        write_photo as write_photo,
+    )
+    from oldfix.hookspecs import hookimpl as hookimpl
+    from oldfix.jobs import preset as preset, restore as restore
+    from oldfix.options import Field as Field, Options as Options
+    from oldfix.photo import (
+        DEFECTS as DEFECTS,
+        FACES as FACES,
+        IMAGE as IMAGE,
+        REFERENCES as REFERENCES,
+        Face as Face,
+        Key as Key,
+        Meta as Meta,
+        Photo as Photo,
+    )
+    from oldfix.pipeline import Pipeline as Pipeline, Step as Step
+    from oldfix.plan import Plan as Plan
+    from oldfix.registry import Registry as Registry, discover as discover
+    from oldfix.runner import Runner as Runner
+    from oldfix.stage import Context as Context, Model as Model, StageSpec as StageSpec
+    from oldfix.weights.card import (
+        Part as Part,
+        WeightsCard as WeightsCard,
+        read_cards as read_cards,
+    )
 
 _HOMES = {
     "oldfix.errors": (
@@ -29,10 +76,11 @@ _HOMES = {
     "oldfix.engine.tensors": ("read_network", "write_network"),
     "oldfix.hookspecs": ("hookimpl",),
     "oldfix.registry": ("Registry", "discover"),
-    "oldfix.pipeline": ("Pipeline", "Plan", "Step"),
+    "oldfix.pipeline": ("Pipeline", "Step"),
+    "oldfix.plan": ("Plan",),
     "oldfix.runner": ("Runner",),
     "oldfix.files": ("read_image", "read_photo", "write_photo"),
-    "oldfix.restore": ("restore",),
+    "oldfix.jobs": ("preset", "restore"),
     "oldfix.colour": ("is_toned", "luminance", "with_luminance_of"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

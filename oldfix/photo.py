@@ -169,6 +169,10 @@ class Photo:
         """Return a photograph with one more entry in its history."""
         return Photo(self._values, meta=self.meta, history=(*self.history, dict(entry)))
 
+    def with_meta(self, meta: Meta) -> Photo:
+        """Return a photograph with other metadata."""
+        return Photo(self._values, meta=meta, history=self.history)
+
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the image in pixels."""

@@ -45,7 +45,7 @@ class WeightsCard(BaseModel):
         source: who trained it and how.
         load: ``"module:function"`` of ``(path) -> torch module``.
         tiny: ``"module:function"`` of ``() -> torch module``: same class, tiny, for tests.
-        train: ``"module:function"`` of ``(TrainRequest) -> path`` that trains it (``oldfix train``).
+        train: ``"module:function"`` of ``(TrainRequest) -> path`` that trains it.
         precision: precisions that a test has compared with float32, fastest last.
         requires: ids of cards this one works with (a denoiser's autoencoder).
         limits: what it does badly.
