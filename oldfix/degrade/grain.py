@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from .fields import normal
 from .light import luma
 from .quantities import Fraction, Image, Levels, Pixels
 
@@ -41,7 +42,7 @@ def grain(
 
 def _grains(rng: np.random.Generator, shape: tuple[int, int, int], size_px: float) -> Image:
     """Return noise of unit deviation, correlated over ``size_px``."""
-    noise = rng.standard_normal(shape, dtype=np.float32)
+    noise = normal(rng, shape)
     if size_px < 0.2:
         return noise
     width = 2 * int(np.ceil(2.5 * size_px)) + 1

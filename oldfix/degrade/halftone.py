@@ -30,7 +30,7 @@ def halftone(
     """
     level = luma(image)
     angle, period = np.deg2rad(angle_deg), max(period_px, _FLOOR_PX)
-    phase = rng.uniform(0, 2 * np.pi, 2)
+    phase = rng.uniform(0, 2 * np.pi, 2).astype(np.float32)
     x = np.arange(image.shape[1], dtype=np.float32)[None] * np.float32(2 * np.pi / period)
     y = np.arange(image.shape[0], dtype=np.float32)[:, None] * np.float32(2 * np.pi / period)
     first = np.cos(np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y + phase[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .fields import normal
 from .quantities import Fraction, Image, Levels
 
 
@@ -18,9 +19,9 @@ def gaussian_noise(
         std: standard deviation in 8-bit levels, before values are clipped to [0, 1].
         colour: 1 gives every channel its own noise, 0 all the same.
     """
-    noise = rng.standard_normal((*image.shape[:2], 3 if colour > 0 else 1), dtype=np.float32)
+    noise = normal(rng, (*image.shape[:2], 3 if colour > 0 else 1))
     if 0 < colour < 1:
-        shared = rng.standard_normal((*image.shape[:2], 1), dtype=np.float32)
+        shared = normal(rng, (*image.shape[:2], 1))
         noise = np.float32(np.sqrt(1 - colour**2)) * shared + np.float32(colour) * noise
     return np.clip(image + np.float32(std / 255) * noise, 0, 1)
 
@@ -36,12 +37,12 @@ def sensor_noise(
         shot: deviation of the shot noise at white, in 8-bit levels.
         read: deviation of the read noise, in 8-bit levels.
     """
-    noise = rng.standard_normal(image.shape, dtype=np.float32)
+    noise = normal(rng, image.shape)
     variance = np.float32((shot / 255) ** 2) * image + np.float32((read / 255) ** 2)
     return np.clip(image + np.sqrt(variance) * noise, 0, 1)
 
 
 def speckle(image: Image, *, rng: np.random.Generator, std: Levels = 15.0) -> Image:
     """Multiply by noise: ``image * (1 + n)``, n of deviation ``std / 255``, per channel."""
-    noise = rng.standard_normal(image.shape, dtype=np.float32)
+    noise = normal(rng, image.shape)
     return np.clip(image * (1 + np.float32(std / 255) * noise), 0, 1)
