@@ -24,7 +24,7 @@ def check_result(where: str, spec: StageSpec, before: Photo, after: Any) -> Phot
     undeclared = sorted(key.name for key in changed if key not in spec.produces)
     if undeclared:
         raise StageError(f"{where}: changed {', '.join(undeclared)}, which it does not declare")
-    if len(after.history) != len(before.history) or after.meta != before.meta:
+    if after.history is not before.history or after.meta is not before.meta:
         raise StageError(f"{where}: changed the photograph's meta or history; use ctx.note")
     for key in changed:
         _check_one(where, key, after)

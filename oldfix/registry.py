@@ -166,8 +166,8 @@ def _load_into(registry: Registry, name: str, plugin_version: str, load: Callabl
     try:
         registry.add(read_plugin(name, plugin_version, load()))
     except Exception as error:  # a plugin's code may raise anything
-        lines = str(error).strip().splitlines() or [""]
-        reason = f"{type(error).__name__}: {lines[0]}"
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = f"{type(error).__name__}: {'; '.join(lines)}"
         registry.broken.append(Broken(name, plugin_version, reason))
 
 

@@ -58,7 +58,7 @@ def spans(length: int, tile: int, halo: int, multiple_of: int) -> list[Span]:
     margin = round_up(halo, multiple_of) + round_up(HALF_FADE, multiple_of)
     least = 2 * round_up(HALF_FADE, multiple_of)  # so that two cross-fades never overlap
     count = max(1, ceil(length / max(tile, least)))
-    core = round_up(ceil(length / count), multiple_of)
+    core = max(round_up(ceil(length / count), multiple_of), least)
     edges = [*range(0, length, core), length]
     if len(edges) > 2 and edges[-1] - edges[-2] < least:
         del edges[-2]

@@ -6,8 +6,7 @@ import cv2
 import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from skimage import color
 
 from oldfix.colour import (
