@@ -1,0 +1,136 @@
+"""Rows that need no stage: doing nothing, and classical methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import numpy as np
+
+from oldfix.evaluation import classical
+from oldfix.evaluation.sets import Sample
+from oldfix.photo import DEFECTS, REFERENCES, Key
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method.
+
+    Attributes:
+        name: what the table calls it.
+        kind: doing nothing, a classical method, or a stage.
+        how: settings and what it was told, in words.
+        run: from a sample to a picture, a map of damage or faces.
+        scores: for detectors of damage, a map that ranks pixels; ``run``'s result if None.
+    """
+
+    name: str
+    kind: Literal["identity", "classical", "oldfix"]
+    how: str
+    run: Callable[[Sample], Any]
+    scores: Callable[[Sample], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A row that could not be made, and why."""
+
+    name: str
+    why: str
+
+
+def _same(sample: Sample) -> Any:
+    return sample.image
+
+
+def _nothing_marked(sample: Sample) -> Any:
+    return np.zeros(sample.image.shape[:2], np.float32)
+
+
+_IDENTITY = (Row("identity", "identity", "the input, unchanged", _same),)
+
+
+def _classic(name: str, how: str, function: Callable[..., Any], *keys: Key[Any]) -> Row:
+    """A row of a function of the picture and of what the sample knows under some keys."""
+
+    def run(sample: Sample) -> Any:
+        known = (sample.known[key] for key in keys)
+        return function(sample.image, *(v[0] if isinstance(v, tuple) else v for v in known))
+
+    return Row(name, "classical", how, run)
+
+
+def _telea_then_means(image: Any, mask: Any) -> Any:
+    return classical.non_local_means(classical.inpaint_telea(image, mask))
+
+
+def _wavelet() -> Row | Skipped:
+    if find_spec("pywt") is None:
+        return Skipped("wavelet", "needs PyWavelets; run 'pip install PyWavelets'")
+    return _classic("wavelet", "BayesShrink in YCbCr, scikit-image", classical.wavelet)
+
+
+_DENOISERS = (
+    _classic("median", "3x3, OpenCV", classical.median),
+    _classic("non-local means", "strength from estimated noise, OpenCV", classical.non_local_means),
+    _wavelet(),
+    _classic(
+        "total variation",
+        "Chambolle, weight from estimated noise, scikit-image",
+        classical.total_variation,
+    ),
+)
+#: Rows of each set that stand above the stages.
+CLASSICAL: Mapping[str, tuple[Row | Skipped, ...]] = {
+    "scratches": (
+        Row("identity", "identity", "nothing marked", _nothing_marked),
+        _classic(
+            "distance from median",
+            "7x7, marked from a tenth of the range, OpenCV",
+            classical.scratch_scores,
+        ),
+    ),
+    "restore": (
+        *_IDENTITY,
+        *_DENOISERS,
+        _classic("Telea", "true mask, OpenCV", classical.inpaint_telea, DEFECTS),
+        _classic("Navier-Stokes", "true mask, OpenCV", classical.inpaint_navier_stokes, DEFECTS),
+        _classic("Telea, then non-local means", "true mask, OpenCV", _telea_then_means, DEFECTS),
+    ),
+    "faces": (
+        *_IDENTITY,
+        *_DENOISERS,
+        _classic(
+            "bicubic and unsharp mask",
+            "halved, enlarged, radius 2 px, amount 0.7, OpenCV",
+            classical.bicubic_unsharp,
+        ),
+    ),
+    "colour": (
+        *_IDENTITY,
+        _classic(
+            "mean chroma of the reference", "statistics transfer", classical.mean_chroma, REFERENCES
+        ),
+        _classic(
+            "chroma by luminance",
+            "of the reference, 64 quantiles",
+            classical.chroma_by_luminance,
+            REFERENCES,
+        ),
+    ),
+    "tone": (
+        *_IDENTITY,
+        _classic("grey world", "one mean for the channels", classical.grey_world),
+        _classic(
+            "stretch", "each channel from its 0.5 % to its 99.5 % quantile", classical.stretch
+        ),
+    ),
+    "sound": (*_IDENTITY, *_DENOISERS),
+    "detection": (
+        _classic(
+            "LBP cascade", "scikit-image's trained frontal-face cascade", classical.cascade_faces
+        ),
+    ),
+}

@@ -1,0 +1,174 @@
+"""Rows of installed stages: found by role, run with every set of weights that is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from oldfix.errors import EnvironmentProblem, OldfixError
+from oldfix.evaluation.rows import Row, Skipped
+from oldfix.evaluation.sets import EvaluationSet, Sample
+from oldfix.photo import DEFECTS, FACES, IMAGE, REFERENCES, Face, Key, Meta, Photo
+from oldfix.pipeline import Pipeline, Step
+from oldfix.plan import Plan
+from oldfix.registry import Registry
+from oldfix.runner import Runner
+from oldfix.stage import StageSpec
+from oldfix.weights.store import Store
+
+#: The role whose stages find a key that others take.
+_FINDERS: Mapping[Key[Any], str] = {DEFECTS: "detect-scratches", FACES: "detect-faces"}
+#: What a set's samples know besides the picture.
+_KNOWN: Mapping[str, Key[Any]] = {"restore": DEFECTS, "faces": FACES, "colour": REFERENCES}
+#: What a set looks at in the photograph that comes back.
+_RESULTS: Mapping[str, Key[Any]] = {"scratches": DEFECTS, "detection": FACES}
+#: Shares of a threshold's upper limit at which a detector is run to rank its pixels.
+_SWEEP = (0.02, 0.04, 0.08, 0.16, 0.3, 0.5, 0.7, 0.85, 0.95)
+
+
+@dataclass(frozen=True)
+class Host:
+    """What stages are run with."""
+
+    registry: Registry
+    store: Store
+    runner: Runner
+
+    def plan(self, steps: tuple[Step, ...], given: tuple[Key[Any], ...] = ()) -> Plan:
+        """Plan a few steps for photographs that come with the given keys."""
+        return Pipeline(steps, "eval").plan(self.registry, given=(IMAGE, *given), store=self.store)
+
+    def run(self, plan: Plan, sample: Sample, given: tuple[Key[Any], ...] = ()) -> Photo:
+        """Run a plan on a sample, telling it what it may know."""
+        values = {IMAGE: sample.image, **{key: sample.known[key] for key in given}}
+        photo = Photo(values, meta=Meta(source=sample.name))
+        return self.runner.run(plan, photo)
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """One way of running a stage: what it is told, and what has to run before it."""
+
+    told: tuple[str, ...] = ()
+    before: tuple[Step, ...] = ()
+    given: tuple[Key[Any], ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __add__(self, other: _Variant) -> _Variant:
+        return _Variant(
+            self.told + other.told,
+            self.before + other.before,
+            self.given + other.given,
+            {**self.options, **other.options},
+        )
+
+    def label(self, stage: str) -> str:
+        return f"{stage} ({', '.join(self.told)})" if self.told else stage
+
+
+def stage_rows(chosen: EvaluationSet, host: Host) -> list[Row | Skipped]:
+    """Return a row for each fitting stage, each of its weights, and each way of running it.
+
+    A stage that takes a mask, faces or references is run with what the sample knows, with what
+    an installed stage finds, and without it where it can do without.
+    """
+    rows: list[Row | Skipped] = []
+    for name in chosen.stages:
+        found = [s for s in host.registry.stages.values() if name == s.name or name in s.roles]
+        rows += chain.from_iterable(_rows_of(spec, chosen.name, host) for spec in found)
+        if not found:
+            rows.append(Skipped(name, "no installed stage has this name or fills this role"))
+    return rows
+
+
+def official_detector(host: Host) -> Callable[[Sample], tuple[Face, ...]]:
+    """Return the best published face detector that is installed, as a source of truth.
+
+    Raises:
+        EnvironmentProblem: none is installed.
+    """
+    for spec in host.registry.stages.values():
+        for option, role in spec.weights.items() if FACES in spec.produces else ():
+            cards = [c for c in host.registry.cards.values() if c.role == role and c.url]
+            best = host.store.best(cards, role)
+            if best is not None:
+                plan = host.plan((Step(spec.name, options={option: best.id}),))
+                return lambda sample: host.run(plan, sample)[FACES]
+    raise EnvironmentProblem(
+        "eval detection: needs a published face detector as truth, and none is installed; "
+        "see 'oldfix weights list', then 'oldfix weights pull' or 'oldfix weights import'"
+    )
+
+
+def _rows_of(spec: StageSpec, set_name: str, host: Host) -> Iterator[Row | Skipped]:
+    variants = [_Variant()]
+    for key in sorted((spec.needs | spec.uses) - spec.produces - {IMAGE}, key=lambda k: k.name):
+        ways = list(_ways(key, key in spec.needs, set_name))
+        variants = [variant + way for variant in variants for way in ways]
+    models = list(_models(spec, host))
+    for variant in (model + way for way in variants for model in models):
+        yield _row(spec, variant, set_name, host)
+
+
+def _ways(key: Key[Any], needed: bool, set_name: str) -> Iterator[_Variant]:
+    """Ways to deal with a key that a stage takes."""
+    if _KNOWN.get(set_name) is key:
+        yield _Variant((f"{key.name} known",), given=(key,))
+    if key in _FINDERS:
+        yield _Variant((f"{key.name} found",), before=(Step(_FINDERS[key]),))
+    if not needed:
+        yield _Variant((f"no {key.name}",))
+
+
+def _models(spec: StageSpec, host: Host) -> Iterator[_Variant]:
+    """One variant for each installed set of weights, or one without a choice."""
+    if not spec.weights:
+        yield _Variant()
+        return
+    option, role = next(iter(spec.weights.items()))
+    cards = [card for card in host.registry.cards.values() if card.role == role]
+    installed = [card.id for card in cards if host.store.installed(card)]
+    for name in installed or ["auto"]:
+        yield _Variant((name,), options={option: name})
+
+
+def _row(spec: StageSpec, variant: _Variant, set_name: str, host: Host) -> Row | Skipped:
+    name = variant.label(spec.name)
+    step = Step(spec.name, options=variant.options)
+    result = _RESULTS.get(set_name, IMAGE)
+    try:
+        plan = host.plan((*variant.before, step), variant.given)
+    except OldfixError as error:
+        return Skipped(name, str(error))
+    how = ", then ".join(planned.spec.name for planned in plan.steps)
+    scores = _swept(spec, step, host) if set_name == "scratches" else None
+
+    def run(sample: Sample) -> Any:
+        return host.run(plan, sample, variant.given).get(result)
+
+    return Row(name, "oldfix", how, run, scores)
+
+
+def _swept(spec: StageSpec, step: Step, host: Host) -> Callable[[Sample], Any] | None:
+    """Rank pixels by the highest threshold at which a detector still marks them."""
+    limits = spec.options.model_json_schema().get("properties", {}).get("threshold", {})
+    top = limits.get("maximum", limits.get("exclusiveMaximum"))
+    if top is None:
+        return None
+    names = {"threshold", "low_threshold"} & set(spec.options.model_fields)
+
+    def plan_at(value: float) -> Plan:
+        options = {**step.options, **dict.fromkeys(names, value)}
+        return host.plan((replace(step, options=options),))
+
+    plans = {share: plan_at(share * top) for share in _SWEEP}
+
+    def scores(sample: Sample) -> Any:
+        maps = [share * (host.run(p, sample)[DEFECTS] > 0.5) for share, p in plans.items()]
+        return np.max(maps, axis=0)
+
+    return scores
