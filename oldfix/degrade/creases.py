@@ -50,8 +50,9 @@ def _one_crease(
     """Return the opacity of one crease's core, and the shading beside it in [-1, 1]."""
     away = _distance(rng, (shape[0], shape[1]))
     cracks = smooth_field(rng, (shape[0], shape[1]), 24, octaves=3)
-    whole = np.clip(rng.uniform(0.2, 1.1) + 0.6 * cracks, 0, 1)
-    half = width_px / 2 * rng.uniform(0.6, 1.5) * (0.7 + 0.5 * whole)
+    whole = np.clip(2 * (rng.uniform(-0.2, 1.0) + 0.6 * cracks), 0, 1)
+    chipped = np.clip(smooth_field(rng, (shape[0], shape[1]), 9, octaves=2), 0, 2.5)
+    half = width_px / 2 * rng.uniform(0.5, 1.3) * (0.6 + rng.uniform(0, 1) * chipped)
     core = np.clip((half - np.abs(away)) / 1.3 + 0.5, 0, 1) * whole
     reach = rng.uniform(3, 12)
     slope = np.exp(-np.abs(away) / reach) * np.tanh(away / 1.5)
@@ -72,6 +73,6 @@ def _distance(rng: np.random.Generator, shape: tuple[int, int]) -> Mask:
     y = np.arange(height, dtype=np.float32)[:, None] - np.float32(rng.uniform(0, height))
     reach = height + width
     wobble = smooth_lines(rng, 1, 2 * reach + 2, 160)[0] * np.float32(rng.uniform(0, 3))
-    wobble += smooth_lines(rng, 1, 2 * reach + 2, 14)[0] * np.float32(rng.uniform(0.1, 0.5))
+    wobble += smooth_lines(rng, 1, 2 * reach + 2, 14)[0] * np.float32(rng.uniform(0.2, 1.0))
     place = (along[0] * x + along[1] * y + reach).astype(np.intp)
-    return across[0] * x + across[1] * y + wobble[place]
+    return np.asarray(across[0] * x + across[1] * y + wobble[place], np.float32)

@@ -18,7 +18,8 @@ def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float
     Drawn as one of 65536 even quantiles, which is five times as fast as the generator's own
     method; values reach 4.3 deviations.
     """
-    return _QUANTILES.take(rng.integers(0, 65536, shape, dtype=np.uint16))
+    drawn = rng.integers(0, 65536, shape, dtype=np.uint16)
+    return np.asarray(_QUANTILES.take(drawn), np.float32)
 
 
 def smooth_field(

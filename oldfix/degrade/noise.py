@@ -39,7 +39,7 @@ def sensor_noise(
     """
     noise = normal(rng, image.shape)
     variance = np.float32((shot / 255) ** 2) * image + np.float32((read / 255) ** 2)
-    return np.clip(image + np.sqrt(variance) * noise, 0, 1)
+    return np.asarray(np.clip(image + np.sqrt(variance) * noise, 0, 1), np.float32)
 
 
 def speckle(image: Image, *, rng: np.random.Generator, std: Levels = 15.0) -> Image:

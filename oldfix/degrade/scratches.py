@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .fields import join, lay, paper_colour, scatter
 from .quantities import Fraction, Image, Mask, PerMegapixel, Pixels
-from .strokes import Strokes, broken, draw, wander
+from .strokes import Lines, Strokes, broken, draw, wander
 
 _LONGEST = 900.0
+_HAIRLINE = 300.0
 
 
 def scratches(
@@ -31,18 +33,13 @@ def scratches(
     Returns:
         The damaged image and the opacity ``(H, W)`` of the damage.
     """
-    lengths = _lengths(rng, _count := _centres(rng, image, density))
-    if not len(_count):
-        return image.copy(), np.zeros(image.shape[:2], np.float32)
-    count = len(_count)
+    shape = (image.shape[0], image.shape[1])
+    centres = scatter(rng, shape, density, _LONGEST / 2)
+    count = len(centres)
     straight = rng.random(count) < 0.6
     bend = np.where(straight, rng.uniform(0, 0.15, count), rng.uniform(0.4, 2.5, count))
-    x, y, along = wander(rng, _count, lengths, _angles(rng, count), bend)
-    alpha = broken(rng, along, 60, rng.uniform(0.2, 0.9)) * rng.uniform(0.35, 1, (count, 1))
-    half = width_px / 2 * np.exp(rng.normal(0, 0.35, (count, 1)))
-    half = half * (0.6 + 0.4 * alpha)
-    strokes = Strokes(x, y, half, alpha * opacity)
-    return _scrape(image, strokes, rng.random(count) < 0.7, rng)
+    lines = Lines(centres, _lengths(rng, count), _angles(rng, count), bend).near(shape)
+    return _scrape(image, lines, rng, (width_px, opacity))
 
 
 def hairlines(
@@ -63,16 +60,13 @@ def hairlines(
     Returns:
         The damaged image and the opacity ``(H, W)`` of the damage.
     """
-    centres = _centres(rng, image, density, reach=150)
+    shape = (image.shape[0], image.shape[1])
+    centres = scatter(rng, shape, density, _HAIRLINE / 2)
     count = len(centres)
-    if not count:
-        return image.copy(), np.zeros(image.shape[:2], np.float32)
-    lengths = np.exp(rng.uniform(np.log(15), np.log(300), count))
+    lengths = np.exp(rng.uniform(np.log(15), np.log(_HAIRLINE), count))
     angles = rng.uniform(0, np.pi) + rng.normal(0, 0.25, count)
-    x, y, along = wander(rng, centres, lengths, angles, rng.uniform(0, 0.3, count))
-    alpha = broken(rng, along, 40, 0.6) * rng.uniform(0.2, 1, (count, 1))
-    half = rng.uniform(0.25, 0.6, (count, 1))
-    return _scrape(image, Strokes(x, y, half, alpha * opacity), rng.random(count) < 0.7, rng)
+    lines = Lines(centres, lengths, angles, rng.uniform(0, 0.3, count)).near(shape)
+    return _scrape(image, lines, rng, (0.8, opacity))
 
 
 def bundles(
@@ -95,58 +89,57 @@ def bundles(
     Returns:
         The damaged image and the opacity ``(H, W)`` of the damage.
     """
-    middles = _centres(rng, image, density)
-    if not len(middles):
-        return image.copy(), np.zeros(image.shape[:2], np.float32)
-    members = rng.integers(3, 13, len(middles))
-    owner = np.repeat(np.arange(len(middles)), members)
+    shape = (image.shape[0], image.shape[1])
+    middles = scatter(rng, shape, density, _LONGEST / 2)
+    owner = np.repeat(np.arange(len(middles)), rng.integers(3, 13, len(middles)))
     count = len(owner)
     angles = _angles(rng, len(middles))[owner]
     apart = rng.normal(0, 1, count) * np.exp(rng.uniform(1, 3, len(middles)))[owner]
     slip = rng.normal(0, 15, count)
     away = np.stack([-np.sin(angles) * apart, np.cos(angles) * apart], 1)
     away += np.stack([np.cos(angles) * slip, np.sin(angles) * slip], 1)
-    lengths = _lengths(rng, middles)[owner] * rng.uniform(0.4, 1, count)
-    x, y, along = wander(rng, middles[owner] + away, lengths, angles, 0.06)
-    alpha = broken(rng, along, 50, 0.7) * rng.uniform(0.25, 1, (count, 1))
-    half = width_px / 2 * np.exp(rng.normal(0, 0.3, (count, 1)))
-    bright = (rng.random(len(middles)) < 0.7)[owner]
-    return _scrape(image, Strokes(x, y, half, alpha * opacity), bright, rng)
+    lengths = _lengths(rng, len(middles))[owner] * rng.uniform(0.4, 1, count)
+    lines = Lines(middles[owner] + away, lengths, angles, np.full(count, 0.06)).near(shape)
+    return _scrape(image, lines, rng, (width_px, opacity), rng.random() < 0.7)
 
 
-def _centres(
-    rng: np.random.Generator, image: Image, density: float, reach: float = _LONGEST / 2
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    return scatter(rng, (image.shape[0], image.shape[1]), density, reach)
-
-
-def _lengths(
-    rng: np.random.Generator, centres: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _lengths(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
     """Return lengths from 20 to 900 pixels, short ones far more frequent."""
-    return 20 * (_LONGEST / 20) ** rng.beta(1.2, 2.2, len(centres))
+    return 20 * (_LONGEST / 20) ** rng.beta(1.2, 2.2, count)
 
 
-def _angles(
-    rng: np.random.Generator, count: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return headings in radians: half near the vertical, where film and sleeves slide."""
+def _angles(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Return headings in radians, many near the vertical, where film and sleeves slide."""
     free = rng.uniform(0, np.pi, count)
     return np.where(rng.random(count) < 0.4, rng.normal(np.pi / 2, 0.08, count), free)
 
 
 def _scrape(
     image: Image,
-    strokes: Strokes,
-    bright: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
+    lines: Lines,
     rng: np.random.Generator,
+    size: tuple[float, float],
+    alike: bool | None = None,
 ) -> tuple[Image, Mask]:
-    """Lay the bright strokes in paper colour and the others in the colour of dirt."""
+    """Lay bright lines in the colour of paper and dark ones in that of dirt.
+
+    ``size`` is the typical width and the opacity; ``alike`` makes all lines bright or all dark.
+    """
     shape = (image.shape[0], image.shape[1])
-    softness = rng.uniform(1.0, 1.8)
-    lit = np.where(bright[:, None], strokes.opacity, 0)
-    light = draw(shape, Strokes(strokes.x, strokes.y, strokes.half_width, lit), softness)
-    unlit = np.where(bright[:, None], 0, strokes.opacity)
-    dark = draw(shape, Strokes(strokes.x, strokes.y, strokes.half_width, unlit), softness)
-    damaged = lay(image, light, paper_colour(rng))
-    return lay(damaged, dark, rng.uniform(0.02, 0.2)), join(light, dark)
+    count = len(lines)
+    if not count:
+        return image.copy(), np.zeros(shape, np.float32)
+    x, y, along = wander(rng, lines)
+    alpha = broken(rng, along, 60, rng.uniform(0.2, 0.9)) * _column(rng.uniform(0.3, 1, count))
+    half = size[0] / 2 * _column(np.exp(rng.normal(0, 0.35, count))) * (0.6 + 0.4 * alpha)
+    bright = rng.random(count) < 0.7 if alike is None else np.full(count, alike)
+    softness, total, damaged = rng.uniform(1.0, 1.8), np.zeros(shape, np.float32), image
+    for chosen, colour in ((bright, paper_colour(rng)), (~bright, rng.uniform(0.02, 0.2))):
+        strokes = Strokes(x[chosen], y[chosen], half[chosen], size[1] * alpha[chosen])
+        layer = draw(shape, strokes, softness)
+        damaged, total = lay(damaged, layer, colour), join(total, layer)
+    return damaged, total
+
+
+def _column(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    return values[:, None].astype(np.float32)

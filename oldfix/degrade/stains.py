@@ -76,7 +76,8 @@ def _blots(
         across = np.arange(columns.start, columns.stop, dtype=np.float32) - np.float32(x)
         down = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] - np.float32(y)
         strength = opacity * rng.uniform(0.3, 1)
-        blot = _blot(rng, np.hypot(across, down) / np.float32(radius), radius, rim)
+        away = np.asarray(np.hypot(across, down) / radius, np.float32)
+        blot = _blot(rng, away, radius, rim)
         blot = np.where(blot * strength < _FAINTEST, 0, blot * np.float32(strength))
         here = damaged[rows, columns]
         damaged[rows, columns] = here + blot[..., None] * (here * tint - here)

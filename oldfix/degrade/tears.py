@@ -77,7 +77,7 @@ def _from_side(
     turned = shape if side % 2 == 0 else shape[::-1]
     depth = np.arange(turned[0], dtype=np.float32)[:, None]
     cover = np.clip(profile[None].astype(np.float32) - depth, 0, 1)
-    return np.rot90(cover, side).copy() if side else cover
+    return np.asarray(np.rot90(cover, side), np.float32)
 
 
 def _reveal(

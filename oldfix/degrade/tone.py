@@ -46,7 +46,7 @@ def fade(
     middle = luma(image)[..., None]
     pale = middle + np.float32(saturation) * (image - middle)
     floor = min(lift, max(1.0 - contrast, 0.0))
-    return np.clip(np.float32(floor) + np.float32(contrast) * pale, 0, 1)
+    return np.asarray(np.clip(np.float32(floor) + np.float32(contrast) * pale, 0, 1), np.float32)
 
 
 def gamma(image: Image, *, rng: np.random.Generator, exponent: Gain = 1.2) -> Image:
@@ -80,7 +80,7 @@ def cast(
     """
     scale = (1 + gain * rng.uniform(-1, 1, 3)).astype(np.float32)
     offset = (shift / 255 * rng.uniform(-1, 1, 3)).astype(np.float32)
-    return np.clip(image * scale + offset, 0, 1)
+    return np.asarray(np.clip(image * scale + offset, 0, 1), np.float32)
 
 
 def dye_fade(
@@ -131,7 +131,7 @@ def toning(
     # Keeps luma: what the hue adds to one channel it takes from the others.
     direction = (direction - direction @ np.array([0.299, 0.587, 0.114])).astype(np.float32)
     tinted = level + np.float32(0.6 * strength) * direction * level * (1 - level) * 1.6
-    return np.clip(image + np.float32(mix) * (tinted - image), 0, 1)
+    return np.asarray(np.clip(image + np.float32(mix) * (tinted - image), 0, 1), np.float32)
 
 
 def sepia(image: Image, *, rng: np.random.Generator, strength: Fraction = 0.8) -> Image:
@@ -146,7 +146,7 @@ def sepia(image: Image, *, rng: np.random.Generator, strength: Fraction = 0.8) -
         [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]], np.float32
     )
     brown = np.minimum(image @ matrix.T, 1)
-    return image + np.float32(strength) * (brown - image)
+    return np.asarray(image + np.float32(strength) * (brown - image), np.float32)
 
 
 def _three(plane: Image) -> Image:
