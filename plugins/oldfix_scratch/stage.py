@@ -1,0 +1,85 @@
+"""The stages of this plugin, as functions ``(photo, options, ctx) -> Photo``."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from oldfix import DEFECTS, IMAGE, Context, Model, Photo, StageError
+from oldfix_scratch import ClassicalScratchOptions, FillOptions, ScratchOptions
+from oldfix_scratch.classical import fill, line_response
+from oldfix_scratch.masks import drop_small, grow, hysteresis, join
+
+Plane = NDArray[np.float32]
+
+#: From this longer side on, the picture is also searched at half its size, and so on: marks
+#: wider than the network sees at native resolution are found there.
+_WIDE_FROM_PX = 1600
+
+
+def detect(photo: Photo, options: ScratchOptions, ctx: Context) -> Photo:
+    """Add DEFECTS: 1 where the network sees damage, after hysteresis, cleaning and growth."""
+    with ctx.model(options.model) as model:
+        probability = probabilities(photo[IMAGE], model, ctx)
+    return _marked(photo, probability, options, ctx)
+
+
+def detect_classical(photo: Photo, options: ClassicalScratchOptions, ctx: Context) -> Photo:
+    """Add DEFECTS: 1 on thin lines that stand out of the picture's own noise."""
+    response = line_response(photo[IMAGE], width_px=options.width_px, length_px=options.length_px)
+    return _marked(photo, response, options, ctx)
+
+
+def fill_classical(photo: Photo, options: FillOptions, ctx: Context) -> Photo:
+    """Replace the pixels where DEFECTS is at least 0.5 by OpenCV's inpainting.
+
+    Raises:
+        StageError: every pixel is marked.
+    """
+    mask = photo[DEFECTS]
+    ctx.note(filled_percent=_percent(mask >= 0.5))
+    if not (mask >= 0.5).any():
+        return photo
+    try:
+        image = fill(photo[IMAGE], mask, method=options.method, radius_px=options.radius_px)
+    except ValueError as error:
+        raise StageError(
+            f"{photo.meta.source}: fill-defects-classical: {error}; give a mask with fewer marks"
+        ) from None
+    return photo.put(IMAGE, image)
+
+
+def probabilities(image: NDArray[np.float32], model: Model, ctx: Context) -> Plane:
+    """Probability of damage, (H, W) float32: the larger of native and reduced sizes.
+
+    Thin scratches are only there at native resolution; in a large scan a crease or stain is
+    wider than the network's view, so the scan is searched again at halves of its size.
+    """
+    best = ctx.apply(model, image)[..., 0]
+    small = image
+    while max(small.shape[:2]) >= _WIDE_FROM_PX:
+        half = (max(1, small.shape[1] // 2), max(1, small.shape[0] // 2))
+        small = cv2.resize(small, half, interpolation=cv2.INTER_AREA)
+        coarse = ctx.apply(model, small)[..., 0]
+        size = (image.shape[1], image.shape[0])
+        best = np.maximum(best, cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR))
+    return np.asarray(best, np.float32)
+
+
+def _marked(
+    photo: Photo,
+    score: Plane,
+    options: ScratchOptions | ClassicalScratchOptions,
+    ctx: Context,
+) -> Photo:
+    """Turn a map of scores into DEFECTS, and note how much is marked."""
+    marks = hysteresis(score, low=options.low_threshold, high=options.threshold)
+    marks = grow(drop_small(marks, options.min_area_px), options.grow_px)
+    mask = join(marks, photo.get(DEFECTS) if options.mode == "join" else None)
+    ctx.note(marked_percent=_percent(mask >= 0.5))
+    return photo.put(DEFECTS, mask)
+
+
+def _percent(marks: NDArray[np.bool_]) -> float:
+    return round(100 * float(marks.mean()), 3)

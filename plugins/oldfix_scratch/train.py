@@ -1,0 +1,162 @@
+"""Training of the scratch detector on photographs aged with known damage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from oldfix import write_network
+from oldfix.degrade import age
+from oldfix.evaluation.metrics import average_precision, roc_auc
+from oldfix.training import PhotoPool, Settings, TrainRequest, fit
+from oldfix_scratch.negatives import draw_sound_structures
+from oldfix_scratch.net import ScratchNet
+
+Image = NDArray[np.float32]
+Plane = NDArray[np.float32]
+Rng = np.random.Generator
+
+#: A data folder of this name holds overlays of film damage (one channel, white = damage).
+OVERLAYS = "damage"
+#: Side of a training crop, in pixels.
+CROP = 128
+_VALIDATION = 64
+
+
+def train(request: TrainRequest) -> Path:
+    """Train for the time box and write ``scratch-unet.safetensors`` with its figures beside it.
+
+    Args:
+        request: its folders hold sound photographs; one named "damage" holds overlays of real
+            film damage, used as one more source of it.
+
+    Returns:
+        Path of the weights.
+    """
+    photos = [folder for folder in request.data if folder.name != OVERLAYS]
+    overlays = [folder for folder in request.data if folder.name == OVERLAYS]
+    pool, kept = PhotoPool.read(photos).split()
+    task = ScratchTask(pool, kept, _read_overlays(overlays))
+    settings = Settings(batch=16, learning_rate=1e-3, warmup=100, ema=0.997)
+    net = fit(task, settings, request)
+    out = request.out / "scratch-unet.safetensors"
+    write_network(out, net, config=task.net.config)
+    figures = {"validation": dict(task.validate(net)), "minutes": request.minutes}
+    out.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+    return out
+
+
+@dataclass
+class ScratchTask:
+    """Aged crops in, where they are damaged out.
+
+    Attributes:
+        pool: sound photographs to train on.
+        kept: sound photographs to validate on.
+        overlays: (H, W) float32 in [0, 1], opacity of damage on film.
+    """
+
+    pool: PhotoPool
+    kept: PhotoPool
+    overlays: Sequence[Plane] = ()
+
+    def __post_init__(self) -> None:
+        self.net = ScratchNet((32, 64, 96))
+        rng = np.random.default_rng(7)
+        self._validation = [make_example(self.kept, self.overlays, rng) for _ in range(_VALIDATION)]
+
+    def sample(self, rng: Rng) -> tuple[NDArray[Any], ...]:
+        """Return ((128, 128, 3) float32 aged picture, (128, 128, 1) float32 truth)."""
+        return make_example(self.pool, self.overlays, rng)
+
+    def loss(
+        self, net: nn.Module, batch: tuple[Tensor, ...]
+    ) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        """Cross-entropy with damage weighted threefold, plus soft Dice over the batch."""
+        image, truth = batch
+        logits = net.logits(image).float()
+        weight = torch.tensor(3.0, device=logits.device)
+        entropy = nn.functional.binary_cross_entropy_with_logits(logits, truth, pos_weight=weight)
+        probability = torch.sigmoid(logits)
+        overlap = 2 * (probability * truth).sum() + 1
+        dice = 1 - overlap / (probability.sum() + truth.sum() + 1)
+        return entropy + 0.3 * dice, {"entropy": entropy.detach(), "dice": dice.detach()}
+
+    def validate(self, net: nn.Module) -> Mapping[str, float]:
+        """Average precision ("score") and ROC AUC over the pixels of the validation crops."""
+        images = torch.from_numpy(np.stack([image for image, _ in self._validation]))
+        truth = np.stack([mask for _, mask in self._validation])[..., 0] > 0.5
+        batches = images.permute(0, 3, 1, 2).split(16)
+        with torch.no_grad():
+            found = torch.cat([net(batch).float() for batch in batches])[:, 0].numpy()
+        return {"score": average_precision(found, truth), "roc_auc": roc_auc(found, truth)}
+
+
+def make_example(pool: PhotoPool, overlays: Sequence[Plane], rng: Rng) -> tuple[Image, Plane]:
+    """Age a crop; two in five carry no structural damage, half hold drawn sound structures."""
+    enlarged = rng.uniform(1.2, 3.0) if rng.random() < 0.35 else 1.0
+    image = pool.crop(rng, round(CROP / enlarged))
+    if rng.random() < 0.6:
+        image = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
+    if rng.random() < 0.5:
+        image = draw_sound_structures(image, rng)
+    aged, truth = _sound(image, rng) if rng.random() < 0.4 else _damaged(image, overlays, rng)
+    return _resized(aged), soft_truth(_resized(truth))[..., None]
+
+
+def soft_truth(opacity: Plane) -> Plane:
+    """Map opacity of damage to a target: 0 below 0.1, 1 from 0.3 on, a ramp between."""
+    return np.asarray(np.clip((opacity - 0.1) / 0.2, 0, 1), np.float32)
+
+
+def _sound(image: Image, rng: Rng) -> tuple[Image, Plane]:
+    """Blur, noise, JPEG or a change of tone, but no structural damage."""
+    recipe = ("face", "gaussian-25", "tone", "")[rng.integers(4)]
+    aged = age(image, rng=rng, recipe=recipe).image if recipe else image
+    return aged, np.zeros(image.shape[:2], np.float32)
+
+
+def _damaged(image: Image, overlays: Sequence[Plane], rng: Rng) -> tuple[Image, Plane]:
+    """Age with structural damage, sometimes with an overlay of real film damage under it."""
+    truth = np.zeros(image.shape[:2], np.float32)
+    if overlays and rng.random() < 0.35:
+        image, truth = _overlaid(image, overlays[int(rng.integers(len(overlays)))], rng)
+    result = age(image, rng=rng, recipe="scratches" if rng.random() < 0.25 else "old-photo")
+    return result.image, np.maximum(truth, result.defects)
+
+
+def _overlaid(image: Image, overlay: Plane, rng: Rng) -> tuple[Image, Plane]:
+    """Lay a turned, cut part of an overlay over a picture, bright or dark."""
+    size = image.shape[0]
+    side = int(rng.integers(min(size, *overlay.shape) // 2, min(overlay.shape)))
+    y, x = (int(rng.integers(limit - side + 1)) for limit in overlay.shape)
+    part = np.rot90(overlay[y : y + side, x : x + side], int(rng.integers(4)))
+    how = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    part = cv2.resize(np.ascontiguousarray(part), (size, size), interpolation=how)
+    opacity = (part * rng.uniform(0.4, 1.0))[..., None]
+    tone = rng.uniform(0.75, 1.0) if rng.random() < 0.7 else rng.uniform(0.0, 0.25)
+    return np.asarray(image * (1 - opacity) + tone * opacity, np.float32), opacity[..., 0]
+
+
+def _resized(plane: Any) -> Any:
+    """Bring a square picture or mask to the size of a training crop."""
+    if plane.shape[0] == CROP:
+        return plane
+    scaled = cv2.resize(plane, (CROP, CROP), interpolation=cv2.INTER_CUBIC)
+    return np.clip(scaled, 0, 1)
+
+
+def _read_overlays(folders: Sequence[Path]) -> list[Plane]:
+    """Read overlays of damage: one channel, 8 bits, white = damage."""
+    files = sorted(path for folder in folders for path in folder.glob("*.png"))
+    images = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in files)
+    return [image.astype(np.float32) / 255 for image in images if image is not None]
