@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .light import to_linear, to_srgb
-from .quantities import Angle, Image, Pixels, Ratio
+from .quantities import Angle, Gain, Image, Pixels, Ratio
 
 _SHARP = 0.05
 
@@ -85,6 +85,27 @@ def low_resolution(image: Image, *, rng: np.random.Generator, factor: Ratio = 2.
         return image.copy()
     reduced = cv2.resize(to_linear(image), small, interpolation=cv2.INTER_AREA)
     return to_srgb(cv2.resize(reduced, (width, height), interpolation=enlarge))
+
+
+def sharpen(
+    image: Image,
+    *,
+    rng: np.random.Generator,
+    radius_px: Pixels = 1.2,
+    amount: Gain = 0.8,
+) -> Image:
+    """Sharpen with an unsharp mask, as scanners do unasked: halos along edges, rougher grain.
+
+    Args:
+        image: ``(H, W, 3)`` float32, sRGB-encoded, [0, 1]; scanners work on encoded values.
+        rng: unused; the result has no randomness.
+        radius_px: deviation of the Gaussian whose result is taken away.
+        amount: how much of the difference is added.
+    """
+    kernel = cv2.getGaussianKernel(_odd(3 * radius_px), max(radius_px, _SHARP), cv2.CV_32F)
+    soft = cv2.sepFilter2D(image, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT)
+    sharp = image + np.float32(amount) * (image - soft.reshape(image.shape))
+    return np.asarray(np.clip(sharp, 0, 1), np.float32)
 
 
 def _odd(radius: float) -> int:

@@ -39,7 +39,7 @@ def creases(
         strength = np.abs(shade)
         damaged = lay(damaged, strength, np.where(shade > 0, 1.0, 0.0)[..., None])
         core *= np.float32(opacity)
-        damaged = lay(damaged, core, paper_colour(rng))
+        damaged = lay(damaged, core, paper_colour(rng, image))
         total = join(join(total, strength), core)
     return damaged, total
 

@@ -80,10 +80,33 @@ def join(first: Mask, second: Mask) -> Mask:
     return first + second - first * second
 
 
-def paper_colour(rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the colour of bare photographic paper, aged a little: ``(3,)`` float32."""
-    white = rng.uniform(0.82, 0.98)
-    yellow = rng.uniform(0, 0.12)
+def relief(rng: np.random.Generator, image: Image, mask: Mask) -> tuple[Image, Mask]:
+    """Shade the rim of damage that has depth, before the damage itself is laid over it.
+
+    The light comes from a random side: the rim away from it is darkened by up to a half.
+
+    Returns:
+        The shaded image and the opacity of the shading.
+    """
+    angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 1.8)
+    shift = np.array([[1, 0, reach * np.cos(angle)], [0, 1, reach * np.sin(angle)]])
+    moved = cv2.warpAffine(mask, shift, (mask.shape[1], mask.shape[0]))
+    shade = np.asarray(np.float32(rng.uniform(0, 0.5)) * moved.reshape(mask.shape), np.float32)
+    return lay(image, shade, 0.0), shade
+
+
+def is_grey(image: Image) -> bool:
+    """Return whether the three channels are equal, as in a scan made in grey."""
+    return bool((image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all())
+
+
+def paper_colour(rng: np.random.Generator, image: Image) -> NDArray[np.float32]:
+    """Return the colour of bare photographic paper, aged a little: ``(3,)`` float32.
+
+    In a grey image it is grey, because what a grey scan shows has no colour.
+    """
+    white = rng.uniform(0.78, 0.98)
+    yellow = 0.0 if is_grey(image) else 0.14 * rng.random() ** 2
     return np.array([white, white - 0.35 * yellow, white - yellow], np.float32)
 
 

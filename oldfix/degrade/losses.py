@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .fields import lay, paper_colour, scatter, smooth_field, smooth_lines
+from .fields import join, lay, paper_colour, relief, scatter, smooth_field, smooth_lines
 from .quantities import Fraction, Image, Mask, PerMegapixel, Pixels
 from .strokes import Lines, Strokes, broken, draw, wander
 
@@ -34,7 +34,7 @@ def cracks(
     """
     shape = (image.shape[0], image.shape[1])
     centres = scatter(rng, shape, density, _LONGEST / 2)
-    owner = np.repeat(np.arange(len(centres)), rng.choice([1, 1, 2, 3], len(centres)))
+    owner = np.repeat(np.arange(len(centres)), rng.choice([1, 1, 1, 2], len(centres)))
     count = len(owner)
     lengths = np.exp(rng.uniform(np.log(12), np.log(_LONGEST), len(centres)))[owner]
     lengths = lengths * rng.uniform(0.5, 1, count)
@@ -42,13 +42,13 @@ def cracks(
     lines = Lines(centres[owner], lengths, angles, rng.uniform(0, 1, count)).near(shape)
     if not len(lines):
         return image.copy(), np.zeros(shape, np.float32)
-    x, y, along = wander(rng, lines, jag=0.55)
+    x, y, along = wander(rng, lines, jag=0.38)
     alpha = broken(rng, along, 25, rng.uniform(0.2, 0.8))
-    flaked = np.clip(smooth_lines(rng, len(lines), along.shape[1], 7), 0, 2.5)
+    flaked = np.clip(smooth_lines(rng, len(lines), along.shape[1], 5), 0, 2.5)
     half = width_px / 2 * (0.5 + flaked * rng.uniform(0.2, 1.2, (len(lines), 1)))
     sharp = np.clip(3 * alpha, 0, 1) * opacity
     mask = draw(shape, Strokes(x, y, half, sharp), rng.uniform(1.0, 1.5))
-    return lay(image, mask, paper_colour(rng)), mask
+    return _bare(rng, image, mask)
 
 
 def flakes(
@@ -78,7 +78,18 @@ def flakes(
         _flake(rng, mask, (x, y), radius)
     mask *= np.float32(opacity)
     mask[mask < _FAINTEST] = 0
-    return lay(image, mask, paper_colour(rng)), mask
+    return _bare(rng, image, mask)
+
+
+def _bare(rng: np.random.Generator, image: Image, mask: Mask) -> tuple[Image, Mask]:
+    """Show uneven paper where the mask says the emulsion is gone, its rim shaded."""
+    if not mask.any():
+        return image.copy(), mask
+    damaged, shade = relief(rng, image, mask)
+    fibres = smooth_field(rng, (mask.shape[0], mask.shape[1]), 3, octaves=2)
+    unevenness = np.float32(rng.uniform(0, 0.07)) * fibres[..., None]
+    paper = np.clip(paper_colour(rng, image) + unevenness, 0, 1)
+    return lay(damaged, mask, paper), join(mask, shade)
 
 
 def _flake(

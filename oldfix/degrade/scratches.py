@@ -134,7 +134,7 @@ def _scrape(
     half = size[0] / 2 * _column(np.exp(rng.normal(0, 0.35, count))) * (0.6 + 0.4 * alpha)
     bright = rng.random(count) < 0.7 if alike is None else np.full(count, alike)
     softness, total, damaged = rng.uniform(1.0, 1.8), np.zeros(shape, np.float32), image
-    for chosen, colour in ((bright, paper_colour(rng)), (~bright, rng.uniform(0.02, 0.2))):
+    for chosen, colour in ((bright, paper_colour(rng, image)), (~bright, rng.uniform(0.02, 0.2))):
         strokes = Strokes(x[chosen], y[chosen], half[chosen], size[1] * alpha[chosen])
         layer = draw(shape, strokes, softness)
         damaged, total = lay(damaged, layer, colour), join(total, layer)

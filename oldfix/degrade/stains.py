@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .fields import join, scatter, smooth_field
+from .fields import is_grey, join, scatter, smooth_field
 from .quantities import Fraction, Image, Mask, PerMegapixel, Pixels
 
 _FAINTEST = 0.01
@@ -64,7 +64,7 @@ def _blots(
     density, radius_px, opacity = amounts
     height, width = image.shape[:2]
     total = np.zeros((height, width), np.float32)
-    tint = _tint(rng)
+    tint = _tint(rng, image)
     damaged = image.copy()
     for x, y in scatter(rng, (height, width), density, 2.5 * radius_px):
         radius = radius_px * np.exp(np.clip(rng.normal(0, 0.4), -1, 1))
@@ -97,7 +97,8 @@ def _blot(
     return np.asarray(np.maximum(inside * np.float32(1 - 0.75 * rim), tide * np.float32(rim)))
 
 
-def _tint(rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return a brown that multiplies: ``(3,)`` float32."""
+def _tint(rng: np.random.Generator, image: Image) -> NDArray[np.float32]:
+    """Return a brown that multiplies, or a grey for a grey image: ``(3,)`` float32."""
     depth = rng.uniform(0.3, 0.8)
-    return (1 - depth * np.array([0.35, 0.62, 1.0])).astype(np.float32)
+    absorbed = np.full(3, 0.6) if is_grey(image) else np.array([0.35, 0.62, 1.0])
+    return (1 - depth * absorbed).astype(np.float32)

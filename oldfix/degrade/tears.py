@@ -88,7 +88,9 @@ def _reveal(
     mask = gone.astype(np.float32)
     if not mask.any():
         return image.copy(), mask
-    backing = paper_colour(rng) if rng.random() < 0.75 else np.float32(rng.uniform(0, 0.3, 3))
+    backing = (
+        paper_colour(rng, image) if rng.random() < 0.75 else np.float32(rng.uniform(0, 0.3, 3))
+    )
     fibres = np.float32(0.02) * smooth_field(rng, shape, 4, octaves=2)
     torn = np.clip(np.asarray(backing, np.float32) + fibres[..., None], 0, 1)
     return lay(image, mask, torn), mask
