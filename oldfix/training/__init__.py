@@ -11,8 +11,9 @@ Nothing here prints; figures go into CSV files in the output folder and to the l
 "oldfix.training".
 """
 
+from oldfix.training.companion import installed
 from oldfix.training.loop import fit
 from oldfix.training.pool import PhotoPool
 from oldfix.training.settings import Settings, Task, TrainRequest
 
-__all__ = ["PhotoPool", "Settings", "Task", "TrainRequest", "fit"]
+__all__ = ["PhotoPool", "Settings", "Task", "TrainRequest", "fit", "installed"]

@@ -19,6 +19,7 @@ from oldfix.training.ema import averaged
 from oldfix.training.log import CsvLog
 from oldfix.training.samples import batches, to_device
 from oldfix.training.settings import Settings, Task, TrainRequest
+from oldfix.training.threads import ThreadChoice
 
 _log = logging.getLogger(__name__)
 #: So many steps in a row without a finite gradient end the run.
@@ -72,6 +73,8 @@ class _Run:
         progress, settings = self.state.progress, self.settings
         clock = started = time.monotonic()
         validated = saved = started
+        busy = self.device.type == "cpu" and settings.steps is None
+        threads = ThreadChoice(active=busy)
         stream = batches(
             self.task,
             seed=self.request.seed,
@@ -80,7 +83,7 @@ class _Run:
             workers=self.request.workers,
         )
         while self.part() < 1.0:
-            self.step(next(stream))
+            threads.run(lambda: self.step(next(stream)))
             now = time.monotonic()
             if now - validated >= 60 * settings.validate_every_minutes:
                 self.validate()

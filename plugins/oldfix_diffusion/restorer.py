@@ -1,0 +1,187 @@
+"""The denoiser of the latent, and the head that brings fine detail back in pixels."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from oldfix import read_network
+from oldfix_diffusion.net import FACTOR, Residual
+
+_FREQUENCIES = 8
+
+
+class TimedResidual(nn.Module):
+    """A residual block whose hidden layer is scaled and shifted by the time embedding."""
+
+    def __init__(self, width: int, embedding: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.film = nn.Linear(embedding, 2 * width)
+        for layer in (self.second, self.film):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        """(N, width, H, W) and (N, embedding) to (N, width, H, W)."""
+        scale, shift = self.film(time)[:, :, None, None].chunk(2, dim=1)
+        hidden = functional.silu(self.first(x) * (1 + scale) + shift)
+        return x + self.second(hidden)
+
+
+class Denoiser(nn.Module):
+    """A U-Net in the latent: ``z_0`` from ``z_t``, the time and the defect mask.
+
+    It is not given ``z_T``: from ``z_t`` and ``z_T`` together ``z_0`` follows by algebra, and a
+    network that may do so learns nothing about pictures.
+
+    Args:
+        channels: latent channels.
+        widths: channels of the levels, finest first.
+        blocks: residual blocks of the levels on the way down; as many on the way up.
+    """
+
+    def __init__(self, channels: int, widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
+        super().__init__()
+        embedding = 64
+        self.time = nn.Sequential(nn.Linear(2 * _FREQUENCIES, embedding), nn.SiLU())
+        self.entry = nn.Conv2d(channels + FACTOR * FACTOR, widths[0], 3, padding=1)
+        self.exit = nn.Conv2d(widths[0], channels, 3, padding=1)
+        nn.init.zeros_(self.exit.weight)
+        nn.init.zeros_(self.exit.bias)
+        level = [
+            nn.ModuleList(TimedResidual(width, embedding) for _ in range(count))
+            for width, count in zip(widths, blocks, strict=True)
+        ]
+        self.down = nn.ModuleList(level)
+        self.up = nn.ModuleList(
+            nn.ModuleList(TimedResidual(width, embedding) for _ in range(count))
+            for width, count in zip(widths[:-1], blocks[:-1], strict=True)
+        )
+        steps = list(pairwise(widths))
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in steps)
+        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in steps)
+
+    def forward(self, z: Tensor, holes: Tensor, t: Tensor) -> Tensor:
+        """Predict ``z_0``.
+
+        Args:
+            z: (N, channels, h, w), ``z_t``.
+            holes: (N, 16, h, w), the defect mask, each latent position's pixels as channels.
+            t: (N,) in [0, 1]; 1 is the photograph as found.
+        """
+        time = self.time(_waves(t))
+        x = self.entry(torch.cat([z, holes], dim=1))
+        skips = []
+        for level, blocks in enumerate(self.down):
+            if level:
+                skips.append(x)
+                x = self.shrink[level - 1](x)
+            for block in blocks:
+                x = block(x, time)
+        for level in reversed(range(len(self.up))):
+            x = skips.pop() + functional.pixel_shuffle(self.grow[level](x), 2)
+            for block in self.up[level]:
+                x = block(x, time)
+        return z + self.exit(functional.silu(x)).float()
+
+
+class DetailHead(nn.Module):
+    """The learned skip around the latent: what of the photograph's own detail to keep.
+
+    ``restored + gate * (x - restored) + correction``. The gate is one number in [0, 1] for each
+    pixel, zero in marked defects. Where it is one the photograph passes untouched, so that sound
+    pictures do not pay for the autoencoder.
+    """
+
+    def __init__(self, width: int, blocks: int) -> None:
+        super().__init__()
+        square = FACTOR * FACTOR
+        self.entry = nn.Conv2d(7 * square, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(Residual(width) for _ in range(blocks)))
+        self.exit = nn.Conv2d(width, 4 * square, 3, padding=1)
+        nn.init.zeros_(self.exit.weight)
+        nn.init.zeros_(self.exit.bias)
+
+    def forward(self, x: Tensor, restored: Tensor, mask: Tensor) -> Tensor:
+        """All (N, ., H, W): photograph, decoded prediction, mask (1 channel); to (N, 3, H, W)."""
+        planes = torch.cat([x - 0.5, restored - x, mask], dim=1)
+        hidden = self.entry(functional.pixel_unshuffle(planes, FACTOR))
+        hidden = self.exit(functional.silu(self.blocks(hidden))).float()
+        gate, correction = functional.pixel_shuffle(hidden, FACTOR).split([1, 3], dim=1)
+        gate = functional.hardsigmoid(gate) * (1 - mask)
+        return restored + gate * (x - restored) + correction
+
+
+class Restorer(nn.Module):
+    """The denoiser and the detail head, trained together.
+
+    Args:
+        channels: channels of the latent it works in.
+        widths: channels of the U-Net's levels, finest first.
+        blocks: residual blocks of each level.
+        head: width and number of blocks of the detail head.
+    """
+
+    def __init__(
+        self,
+        channels: int = 16,
+        widths: tuple[int, ...] = (64, 112, 160),
+        blocks: tuple[int, ...] = (2, 3, 3),
+        head: tuple[int, int] = (64, 2),
+    ) -> None:
+        super().__init__()
+        self.config = {
+            "channels": channels,
+            "widths": list(widths),
+            "blocks": list(blocks),
+            "head": list(head),
+        }
+        self.denoiser = Denoiser(channels, tuple(widths), tuple(blocks))
+        self.head = DetailHead(*head)
+
+    def denoise(self, z: Tensor, holes: Tensor, t: Tensor | float) -> Tensor:
+        """Predict ``z_0`` (N, channels, h, w) from ``z_t``; see `Denoiser.forward`."""
+        time = torch.as_tensor(t, dtype=torch.float32, device=z.device).expand(z.shape[0])
+        predicted: Tensor = self.denoiser(z, holes, time)
+        return predicted
+
+    def detail(self, x: Tensor, restored: Tensor, mask: Tensor) -> Tensor:
+        """Bring back detail; see `DetailHead.forward`."""
+        finished: Tensor = self.head(x, restored, mask)
+        return finished
+
+
+def holes_of(mask: Tensor) -> Tensor:
+    """(N, 1, H, W) mask to (N, 16, H/4, W/4): each latent position's pixels as channels."""
+    return functional.pixel_unshuffle(mask, FACTOR)
+
+
+def load_restorer(path: Path) -> Restorer:
+    """Read a `Restorer` from a weights file."""
+    config, state = read_network(path)
+    net = Restorer(**config)
+    net.load_state_dict(state)
+    return net.eval()
+
+
+def tiny_restorer() -> Restorer:
+    """A `Restorer` of a few thousand parameters for the latent of ``tiny_autoencoder``."""
+    torch.manual_seed(0)
+    net = Restorer(channels=4, widths=(8, 12, 16), blocks=(1, 1, 1), head=(8, 1))
+    for layer in (net.denoiser.exit, net.head.exit):
+        nn.init.normal_(layer.weight, std=0.02)
+    return net.eval()
+
+
+def _waves(t: Tensor) -> Tensor:
+    """Sines and cosines of the time: (N,) to (N, 16)."""
+    rates = math.pi * 2.0 ** torch.arange(_FREQUENCIES, device=t.device).float()
+    angles = t.float()[:, None] * rates * 0.5
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
