@@ -81,7 +81,9 @@ def write_tiff(file: IO[bytes], picture: Picture, quality: int) -> None:
 
 def write_png(file: IO[bytes], picture: Picture, quality: int) -> None:
     """Write PNG; metadata goes between the header and the pixels."""
-    data = imagecodecs.png_encode(np.ascontiguousarray(picture.stacked()), level=_PNG_LEVEL)
+    pixels = np.ascontiguousarray(picture.stacked())
+    room = pixels.nbytes + pixels.nbytes // 64 + 16 * len(pixels) + 4096  # its guess is too small
+    data = imagecodecs.png_encode(pixels, level=_PNG_LEVEL, out=room)
     file.write(data[:_PNG_HEAD])
     for name, content in _png_chunks(picture):
         body = name + content

@@ -1,9 +1,8 @@
 """Colour profiles: the networks see sRGB, the file keeps its own colour space.
 
 `to_srgb` and `from_srgb` work on uint16 rows with littlecms (relative colorimetric, black point
-compensation). What they cost a sound pixel does not matter: `encoded_difference` adds to the
-file's own samples only the change that the restoration made, so an unchanged pixel stays the
-same bit for bit, colours outside sRGB included.
+compensation). What they cost a sound pixel does not matter: `return_to_source` keeps the file's
+own samples where the restoration changed nothing, bit for bit, colours outside sRGB included.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from oldfix.files.decoded import Samples
 _SPACE = slice(16, 20)  # where a profile's header names its colour space
 _COLORSPACE = {"GRAY": "gray", "RGB": "rgb", "CMYK": "cmyk"}
 _NEAR_SRGB = 257  # one 8-bit step, in 16 bits
+_CHANGED = 0.1 * 65535  # a change that makes a pixel another colour
 
 
 def profile_space(icc: bytes | None) -> str:
@@ -77,10 +77,14 @@ def from_srgb(rgb: NDArray[np.uint16], icc: bytes) -> NDArray[np.uint16]:
     return _transform(rgb, _srgb(), icc, "RGB", profile_space(icc))
 
 
-def encoded_difference(
+def return_to_source(
     original: Samples, result: NDArray[np.uint16], icc: bytes
 ) -> NDArray[np.uint16]:
-    """Add to rows of a file's own samples what a restoration changed.
+    """Bring restored rows back into the file's colour space.
+
+    sRGB holds less than many profiles. What it could not hold of a pixel (its own samples less
+    their way to sRGB and back) is added again where the pixel is unchanged, and less the more it
+    changed: a colour painted over a scratch owes nothing to the scratch.
 
     Args:
         original: (h, W) or (h, W, 3) as read, in the profile's space.
@@ -91,12 +95,20 @@ def encoded_difference(
         16-bit rows in the profile's space; where ``result`` is what `to_srgb` gives for
         ``original``, exactly ``original`` (times 257 if that had 8 bits).
     """
-    before = from_srgb(to_srgb(original, icc), icc).astype(np.int32)
-    change = from_srgb(result, icc).astype(np.int32) - before
-    own = original.astype(np.int32) * (257 if original.dtype == np.uint8 else 1)
-    if own.ndim == 2 and change.ndim == 3:
-        own = own[..., None]
-    return np.clip(own + change, 0, 65535).astype(np.uint16)
+    seen = to_srgb(original, icc)
+    own = original.astype(np.float32) * (257 if original.dtype == np.uint8 else 1)
+    back = from_srgb(seen, icc)
+    lost = _like(own, back) - back
+    change = np.abs(result.astype(np.float32) - seen).max(axis=2)
+    weight = np.clip(1 - change / _CHANGED, 0, 1)
+    wide = np.clip(from_srgb(result, icc) + lost * _like(weight, lost), 0, 65535)
+    rounded: NDArray[np.uint16] = np.rint(wide).astype(np.uint16)
+    return rounded
+
+
+def _like(plane: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+    """Give a plane a channel axis if the other array has one."""
+    return plane[..., None] if plane.ndim < other.ndim else plane
 
 
 def plain_cmyk_to_rgb(samples: Samples) -> Samples:

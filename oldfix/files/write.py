@@ -12,7 +12,7 @@ from oldfix.files import encode
 from oldfix.files.atomic import atomic, refuse_existing
 from oldfix.files.decoded import Samples
 from oldfix.files.formats import FORMATS, Format, format_of_name, parse_format
-from oldfix.files.icc import encoded_difference, from_srgb, profile_space, usable
+from oldfix.files.icc import from_srgb, profile_space, return_to_source, usable
 from oldfix.files.read import strips
 from oldfix.photo import IMAGE, Photo
 
@@ -28,8 +28,8 @@ def write_photo(
     """Write a photograph with everything its source said, whole or not at all.
 
     Grey stays grey and 16 bits stay 16 where the format can hold them. The colour profile of the
-    source is kept: what the restoration changed is added to the source's own samples, so pixels
-    that did not change are bit-identical (in lossless formats).
+    source is kept, and pixels that the restoration did not change are the source's own, bit for
+    bit (in lossless formats).
 
     Args:
         photo: the photograph.
@@ -116,7 +116,7 @@ def _converted(original: Samples | None, part: Any, icc: bytes) -> Any:
     result = np.rint(part * np.float32(65535)).astype(np.uint16)
     if original is None:
         return from_srgb(result, icc)
-    return encoded_difference(original, result, icc)
+    return return_to_source(original, result, icc)
 
 
 def _one_channel(wide: Any, *, grey: bool) -> Any:

@@ -1,0 +1,320 @@
+"""What goes in comes out: pixels, depth, channels and metadata, in every format."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image, ImageCms
+
+from oldfix import IMAGE, Photo, read_image, read_photo, write_photo
+
+LOSSLESS = (".png", ".tif", ".webp")
+DEEP = (".png", ".tif")
+ADOBE: bytes = imagecodecs.cms_profile("adobergb")
+GAMMA18: bytes = imagecodecs.cms_profile("gray", gamma=1.8)
+SRGB: bytes = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def noise(*shape: int, dtype: Any = np.uint8, seed: int = 0) -> Any:
+    top = np.iinfo(dtype).max + 1
+    return np.random.default_rng(seed).integers(0, top, shape, dtype=dtype)
+
+
+def samples(path: Path) -> Any:
+    """Read a file's own samples with other means than ours."""
+    if path.suffix == ".tif":
+        return tifffile.imread(path)
+    if path.suffix == ".png":
+        return imagecodecs.png_decode(path.read_bytes())
+    return np.asarray(Image.open(path))
+
+
+def exif(**more: int) -> Image.Exif:
+    block = Image.Exif()
+    block[0x010F] = "Kodak"
+    block[0x8298] = "the family"
+    block.get_ifd(0x8769)[0x9003] = "1950:06:01 12:00:00"
+    block.get_ifd(0x8769)[0xA002] = 9999
+    block.get_ifd(0x8825)[1] = "N"
+    if "orientation" in more:
+        block[0x0112] = more["orientation"]
+    return block
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_eight_bits_come_back_bit_for_bit(tmp_path: Path, suffix: str, data: Any) -> None:
+    channels = data.draw(st.sampled_from([(), (3,)]))
+    side = st.integers(1, 9)
+    shape = (data.draw(side), data.draw(side), *channels)
+    pixels = data.draw(hnp.arrays(np.uint8, shape))
+    path = write_photo(Photo.from_array(pixels), tmp_path / f"a{suffix}", overwrite=True)
+    photo = read_photo(path)
+    grey = pixels.ndim == 2
+    expected = np.repeat(pixels[..., None], 3, axis=2) if grey else pixels
+    assert np.array_equal(np.rint(photo[IMAGE] * 255), expected)
+    again = write_photo(photo, tmp_path / f"b{suffix}", overwrite=True)
+    assert np.array_equal(samples(path), samples(again))
+    if suffix != ".webp":
+        assert photo.meta.grey is grey
+        assert np.array_equal(samples(again), pixels)
+
+
+@pytest.mark.parametrize("suffix", DEEP)
+@pytest.mark.parametrize("shape", [(7, 5), (7, 5, 3)])
+def test_sixteen_bits_stay_sixteen(tmp_path: Path, suffix: str, shape: tuple[int, ...]) -> None:
+    pixels = noise(*shape, dtype=np.uint16)
+    path = write_photo(Photo.from_array(pixels), tmp_path / f"a{suffix}")
+    photo = read_photo(path)
+    assert photo.meta.bits == 16
+    assert photo.meta.grey is (len(shape) == 2)
+    again = write_photo(photo, tmp_path / f"b{suffix}")
+    assert samples(again).dtype == np.uint16
+    assert np.array_equal(samples(again), pixels)
+
+
+def test_dark_sixteen_bits_are_not_taken_for_eight(tmp_path: Path) -> None:
+    path = tmp_path / "dark.png"
+    path.write_bytes(imagecodecs.png_encode(np.full((4, 4, 3), 200, np.uint16)))
+    photo = read_photo(path)
+    assert photo.meta.bits == 16
+    assert float(photo[IMAGE].max()) == pytest.approx(200 / 65535)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_sixteen_bits_become_eight_where_the_format_has_no_more(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = write_photo(Photo.from_array(noise(9, 9, 3, dtype=np.uint16)), tmp_path / f"a{suffix}")
+    assert read_photo(path).meta.bits == 8
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+@pytest.mark.parametrize("shape", [(6, 8, 2), (6, 8, 4)])
+def test_alpha_is_carried(tmp_path: Path, suffix: str, shape: tuple[int, ...]) -> None:
+    pixels = noise(*shape)
+    source = tmp_path / "source.png"
+    Image.fromarray(pixels).save(source)
+    photo = read_photo(write_photo(read_photo(source), tmp_path / f"a{suffix}"))
+    assert np.array_equal(np.rint(photo.meta.alpha * 255), pixels[..., -1])
+
+
+@pytest.mark.parametrize("suffix", DEEP)
+def test_deep_alpha_is_carried(tmp_path: Path, suffix: str) -> None:
+    source = tmp_path / "source.png"
+    pixels = noise(6, 8, 4, dtype=np.uint16)
+    source.write_bytes(imagecodecs.png_encode(pixels))
+    path = write_photo(read_photo(source), tmp_path / f"a{suffix}")
+    assert np.array_equal(samples(path), pixels)
+    assert np.array_equal(samples(write_photo(read_photo(path), tmp_path / f"b{suffix}")), pixels)
+
+
+def test_premultiplied_alpha_is_undone(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    pixels = np.full((4, 4, 4), 0x4000, np.uint16)
+    pixels[..., 3] = 0x8000
+    tifffile.imwrite(path, pixels, photometric="rgb", extrasamples=["assocalpha"])
+    photo = read_photo(path)
+    assert float(photo[IMAGE].mean()) == pytest.approx(0.5, abs=1e-4)
+    assert float(photo.meta.alpha.mean()) == pytest.approx(0.5, abs=1e-4)
+
+
+@pytest.mark.parametrize("source_format", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("suffix", [".jpg", *LOSSLESS])
+def test_metadata_is_carried_between_all_formats(
+    tmp_path: Path, source_format: str, suffix: str
+) -> None:
+    source = tmp_path / "source"
+    Image.fromarray(noise(8, 12, 3)).save(
+        source,
+        source_format,
+        exif=exif().tobytes(),
+        icc_profile=ADOBE,
+        dpi=(300, 300),
+        **({"lossless": True} if source_format == "WEBP" else {}),
+    )
+    photo = read_photo(write_photo(read_photo(source), tmp_path / f"a{suffix}"))
+    block = Image.Exif()
+    block.load(photo.meta.exif)
+    assert block[0x010F] == "Kodak"
+    assert block[0x8298] == "the family"
+    assert block.get_ifd(0x8769)[0x9003] == "1950:06:01 12:00:00"
+    assert block.get_ifd(0x8769)[0xA002] == 12, "a stated size must be the picture's"
+    assert block.get_ifd(0x8825)[1] == "N"
+    assert photo.meta.icc == ADOBE
+    if "WEBP" not in (source_format, read_photo(tmp_path / f"a{suffix}").meta.format):
+        assert photo.meta.dpi == pytest.approx((300, 300), abs=0.5)
+
+
+@pytest.mark.parametrize("source_format", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_once(tmp_path: Path, source_format: str, orientation: int) -> None:
+    corner = np.zeros((16, 32), np.uint8)
+    corner[:8, :8] = 255
+    source = tmp_path / "source"
+    options = {"lossless": True} if source_format == "WEBP" else {}
+    Image.fromarray(corner).convert("RGB").save(
+        source, source_format, exif=exif(orientation=orientation).tobytes(), **options
+    )
+    photo = read_photo(source)
+    assert photo.size == ((32, 16) if orientation > 4 else (16, 32))
+    bright = photo[IMAGE][..., 0] > 0.5
+    rows, columns = bright.any(axis=1), bright.any(axis=0)
+    at_bottom, at_right = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
+    assert bool(rows[-1]) is at_bottom
+    assert bool(columns[-1]) is at_right
+    again = read_photo(write_photo(photo, tmp_path / "a.png"))
+    assert np.array_equal(again[IMAGE], photo[IMAGE])
+    block = Image.Exif()
+    block.load(again.meta.exif)
+    assert 0x0112 not in block
+
+
+def test_deep_tiff_is_turned_too(tmp_path: Path) -> None:
+    pixels = noise(4, 6, 3, dtype=np.uint16)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels, photometric="rgb", extratags=[(274, "H", 1, 3, True)])
+    expected = pixels[::-1, ::-1]
+    assert np.array_equal(np.rint(read_photo(path)[IMAGE] * 65535), expected)
+
+
+def test_xmp_is_carried_without_orientation(tmp_path: Path) -> None:
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6" dc:title="Oma"/></x:xmpmeta>'
+    )
+    source = tmp_path / "source.jpg"
+    Image.fromarray(noise(8, 8)).save(source, xmp=packet)
+    photo = read_photo(source)
+    for suffix in (".jpg", *LOSSLESS):
+        xmp = read_photo(write_photo(photo, tmp_path / f"a{suffix}")).meta.extra["xmp"]
+        assert b"Oma" in xmp
+        assert b"Orientation" not in xmp
+
+
+def test_grey_jpeg_stays_one_channel(tmp_path: Path) -> None:
+    source = tmp_path / "grey.jpg"
+    Image.fromarray(noise(16, 16)).save(source)
+    path = write_photo(read_photo(source), tmp_path / "a.jpg")
+    with Image.open(path) as written:
+        assert written.mode == "L"
+
+
+def test_grey_palette_and_bilevel_are_grey(tmp_path: Path) -> None:
+    grey = Image.fromarray(noise(8, 8))
+    grey.convert("P").save(tmp_path / "palette.png")
+    grey.convert("1").save(tmp_path / "bilevel.png")
+    grey.convert("1").save(tmp_path / "fax.tif", compression="group4")
+    for name in ("palette.png", "bilevel.png", "fax.tif"):
+        assert read_photo(tmp_path / name).meta.grey
+
+
+def test_unicode_names(tmp_path: Path) -> None:
+    path = write_photo(Photo.from_array(noise(4, 4, 3)), tmp_path / "Großmutter 祖母 🙂.jpg")
+    assert read_photo(path).size == (4, 4)
+
+
+def test_read_image_is_the_photo_without_the_rest(tmp_path: Path) -> None:
+    path = write_photo(Photo.from_array(noise(4, 4, 3)), tmp_path / "a.png")
+    image = read_image(path)
+    assert np.array_equal(image, read_photo(path)[IMAGE])
+    assert not image.flags.writeable
+
+
+class TestProfiles:
+    """The networks see sRGB; the file keeps its colour space, sound pixels bit for bit."""
+
+    @pytest.mark.parametrize("suffix", LOSSLESS)
+    @pytest.mark.parametrize("icc", [ADOBE, SRGB], ids=["adobe", "srgb"])
+    def test_unchanged_pixels_are_identical(self, tmp_path: Path, suffix: str, icc: bytes) -> None:
+        pixels = noise(40, 40, 3)
+        source = tmp_path / "source.png"
+        Image.fromarray(pixels).save(source, icc_profile=icc)
+        path = write_photo(read_photo(source), tmp_path / f"a{suffix}")
+        assert np.array_equal(samples(path)[..., :3], pixels)
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_only_changed_pixels_change(self, tmp_path: Path, dtype: Any) -> None:
+        pixels = noise(20, 20, 3, dtype=dtype)
+        source = tmp_path / "source.tif"
+        tifffile.imwrite(source, pixels, photometric="rgb", iccprofile=ADOBE)
+        photo = read_photo(source)
+        image = photo[IMAGE].copy()
+        image[5:9, 5:9] = 0.5
+        written = samples(write_photo(photo.put(IMAGE, image), tmp_path / "a.tif"))
+        sound = np.ones((20, 20), bool)
+        sound[5:9, 5:9] = False
+        assert np.array_equal(written[sound], pixels[sound])
+        back = read_photo(tmp_path / "a.tif")[IMAGE][5:9, 5:9]
+        pale = np.abs(photo[IMAGE][5:9, 5:9] - 0.5).max(axis=2) < 0.1
+        assert np.abs(back - 0.5)[~pale].max() < 0.003, "a painted colour owes nothing to the old"
+
+    def test_wide_gamut_is_converted_for_the_networks(self, tmp_path: Path) -> None:
+        source = tmp_path / "source.png"
+        Image.new("RGB", (4, 4), (100, 180, 90)).save(source, icc_profile=ADOBE)
+        seen = read_photo(source)[IMAGE][0, 0] * 255
+        adobe = ImageCms.ImageCmsProfile(io.BytesIO(ADOBE))
+        with Image.open(source) as opened:
+            plain = ImageCms.profileToProfile(opened, adobe, ImageCms.createProfile("sRGB"))
+        assert np.abs(seen - np.asarray(plain)[0, 0]).max() <= 1.0
+
+    def test_grey_profile(self, tmp_path: Path) -> None:
+        pixels = noise(20, 20)
+        source = tmp_path / "source.png"
+        Image.fromarray(pixels).save(source, icc_profile=GAMMA18)
+        photo = read_photo(source)
+        assert not np.array_equal(np.rint(photo[IMAGE][..., 0] * 255), pixels)
+        path = write_photo(photo, tmp_path / "a.png")
+        assert np.array_equal(samples(path), pixels)
+        assert read_photo(path).meta.icc == GAMMA18
+
+    def test_grey_photograph_with_an_rgb_profile(self, tmp_path: Path) -> None:
+        pixels = noise(20, 20)
+        source = tmp_path / "source.tif"
+        tifffile.imwrite(source, pixels, iccprofile=ADOBE)
+        path = write_photo(read_photo(source), tmp_path / "a.tif")
+        assert np.array_equal(samples(path), pixels)
+
+    def test_grey_photograph_that_gained_colour_loses_its_grey_profile(
+        self, tmp_path: Path
+    ) -> None:
+        source = tmp_path / "source.png"
+        Image.fromarray(noise(8, 8)).save(source, icc_profile=GAMMA18)
+        grey = read_photo(source)
+        coloured = Photo.from_array(noise(8, 8, 3), icc=GAMMA18, extra=grey.meta.extra)
+        path = write_photo(coloured, tmp_path / "a.png")
+        assert read_photo(path).meta.icc is None
+        assert np.array_equal(samples(path), noise(8, 8, 3))
+
+    def test_resized_photograph_is_converted(self, tmp_path: Path) -> None:
+        source = tmp_path / "source.png"
+        Image.new("RGB", (8, 8), (120, 130, 140)).save(source, icc_profile=ADOBE)
+        photo = read_photo(source)
+        larger = photo.put(IMAGE, np.repeat(photo[IMAGE], 2, axis=0))
+        written = samples(write_photo(larger, tmp_path / "a.png"))
+        assert written.shape == (16, 8, 3)
+        assert np.abs(written.astype(int) - [120, 130, 140]).max() <= 1
+
+    def test_profile_that_does_not_fit_is_named(self, tmp_path: Path) -> None:
+        source = tmp_path / "source.png"
+        Image.fromarray(noise(8, 8, 3)).save(source, icc_profile=GAMMA18)
+        photo = read_photo(source)
+        assert "GRAY colour profile does not fit" in photo.meta.extra["notes"][0]
+        assert photo.meta.icc is None
+
+    def test_damaged_profile_is_named(self, tmp_path: Path) -> None:
+        broken = bytearray(ADOBE)
+        broken[128:] = bytes(len(broken) - 128)
+        source = tmp_path / "source.png"
+        Image.fromarray(noise(8, 8, 3)).save(source, icc_profile=bytes(broken))
+        assert "profile is damaged" in read_photo(source).meta.extra["notes"][0]
