@@ -36,6 +36,7 @@ class EvaluationSet(BaseModel):
         name: what ``oldfix eval`` calls it.
         summary: what it measures, in one line.
         stages: roles or names of the stages measured.
+        chain: switches with which the preset chain is measured too; empty leaves it out.
         metrics: what is measured; the first decides what is best and worst.
         patterns: globs below the data folder.
         recipe: damage recipe of `oldfix.degrade`, or empty.
@@ -49,6 +50,7 @@ class EvaluationSet(BaseModel):
     name: str
     summary: str
     stages: tuple[str, ...]
+    chain: tuple[str, ...] = ()
     metrics: tuple[str, ...]
     patterns: tuple[str, ...]
     recipe: str = ""

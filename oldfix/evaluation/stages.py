@@ -12,6 +12,7 @@ import numpy as np
 from oldfix.errors import EnvironmentProblem, OldfixError
 from oldfix.evaluation.rows import Row, Skipped
 from oldfix.evaluation.sets import EvaluationSet, Sample
+from oldfix.jobs import preset
 from oldfix.photo import DEFECTS, FACES, IMAGE, REFERENCES, Face, Key, Meta, Photo
 from oldfix.pipeline import Pipeline, Step
 from oldfix.plan import Plan
@@ -82,6 +83,8 @@ def stage_rows(chosen: EvaluationSet, host: Host) -> list[Row | Skipped]:
         rows += chain.from_iterable(_rows_of(spec, chosen.name, host) for spec in found)
         if not found:
             rows.append(Skipped(name, "no installed stage has this name or fills this role"))
+    if chosen.chain:
+        rows.append(_chain_row(chosen.chain, host))
     return rows
 
 
@@ -151,6 +154,17 @@ def _row(spec: StageSpec, variant: _Variant, set_name: str, host: Host) -> Row |
         return host.run(plan, sample, variant.given).get(result)
 
     return Row(name, "oldfix", how, run, scores)
+
+
+def _chain_row(switches: tuple[str, ...], host: Host) -> Row | Skipped:
+    """The preset chain with some switches on."""
+    name = f"oldfix restore ({', '.join(switches)})"
+    try:
+        plan = host.plan(preset(**dict.fromkeys(switches, True)).steps)
+    except OldfixError as error:
+        return Skipped(name, str(error))
+    how = ", then ".join(planned.spec.name for planned in plan.steps)
+    return Row(name, "oldfix", how, lambda sample: host.run(plan, sample)[IMAGE])
 
 
 def _swept(spec: StageSpec, step: Step, host: Host) -> Callable[[Sample], Any] | None:

@@ -1,0 +1,152 @@
+"""Rows of stages, whole evaluations, and what they write, on stages made for the test."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from skimage import data
+
+from oldfix import DEFECTS, EnvironmentProblem, Runner, UsageError
+from oldfix.evaluation import rows as classical_rows
+from oldfix.evaluation.evaluate import Evaluation, evaluate
+from oldfix.evaluation.rows import Row, Skipped
+from oldfix.evaluation.sets import Sample, load_set
+from oldfix.evaluation.stages import Host, stage_rows
+from oldfix.testing import TinyStore
+from oldfix.weights.store import Store
+from tests.core.plugins import card
+from tests.evaluation.plugins import registry
+
+
+@pytest.fixture(scope="module")
+def host() -> Host:
+    return Host(registry((card("small"), card("large"))), TinyStore(), Runner(device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("pictures")
+    for index in range(3):
+        crop = data.astronaut()[index * 40 : index * 40 + 90, 120:240]
+        Pillow.fromarray(crop).save(root / f"photo-{index}.png")
+    return root
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Leave only the identity row above the stages."""
+    slim = {name: rows[:1] for name, rows in classical_rows.CLASSICAL.items()}
+    monkeypatch.setattr("oldfix.evaluation.evaluate.CLASSICAL", slim)
+
+
+def names(found: list[Row | Skipped]) -> list[str]:
+    return [row.name for row in found if isinstance(row, Row)]
+
+
+def test_rows_cover_masks_and_weights(host):
+    assert names(stage_rows(load_set("restore"), host)) == [
+        "fill (defects known)",
+        "fill (defects found)",
+        "fill (no defects)",
+        "must-fill (defects known)",
+        "must-fill (defects found)",
+        "smooth (small)",
+        "smooth (large)",
+        "fail",
+    ]
+
+
+def test_roles_that_nothing_fills_are_named(host):
+    (row,) = stage_rows(load_set("tone"), host)
+    assert isinstance(row, Skipped)
+    assert row.name == "restore-tone"
+
+
+def test_missing_weights_leave_a_row_out():
+    empty = Host(registry((card("small"),)), Store(()), Runner(device="cpu"))
+    skipped = [row for row in stage_rows(load_set("restore"), empty) if isinstance(row, Skipped)]
+    assert "smooth (auto)" in [row.name for row in skipped]
+    assert any("no weights for 'smoother'" in row.why for row in skipped)
+
+
+def test_a_detector_is_swept_over_its_threshold(host):
+    (row, *_) = stage_rows(load_set("scratches"), host)
+    ramp = np.linspace(0, 1, 101, dtype=np.float32)[None].repeat(4, 0)
+    image = np.repeat(ramp[..., None], 3, axis=2)
+    sample = Sample("ramp", image, truth=(ramp > 0.5).astype(np.float32))
+    scores = row.scores(sample)
+    assert len(np.unique(scores)) == 10
+    assert np.all(np.diff(scores[0]) >= 0)
+    np.testing.assert_array_equal(row.run(sample), sample.truth)
+
+
+def test_a_row_is_told_only_what_it_says(host):
+    image = np.full((12, 12, 3), 0.2, np.float32)
+    image[5] = 1
+    mask = np.zeros((12, 12), np.float32)
+    mask[5] = 1
+    sample = Sample("line", image, truth=image, known={DEFECTS: mask})
+    by_name = {row.name: row for row in stage_rows(load_set("restore"), host)}
+    known, blind = (by_name[f"fill ({how})"].run(sample) for how in ("defects known", "no defects"))
+    np.testing.assert_array_equal(blind, image)
+    assert known[5].max() == pytest.approx(0.2, abs=1e-5)
+
+
+def test_an_evaluation_writes_table_page_and_sheet(host, folder, tmp_path, quick):
+    page = evaluate("restore", folder, 7, tmp_path, host=host)
+    assert page == tmp_path / "restore.md"
+    table = json.loads((tmp_path / "restore.json").read_text())
+    assert table["facts"]["seed"] == 7
+    assert table["samples"] == ["photo-0.png", "photo-1.png", "photo-2.png"]
+    by_name = {row["name"]: row for row in table["results"]}
+    known, identity = by_name["fill (defects known)"], by_name["identity"]
+    assert known["values"]["psnr_outside"] == identity["values"]["psnr_outside"]
+    assert known["means"]["psnr"]["count"] == 3
+    assert by_name["fill (no defects)"]["unchanged"] == 3
+    with Pillow.open(tmp_path / "restore.png") as sheet:
+        assert sheet.width >= 3 * 256
+    text = page.read_text()
+    assert "| identity |" in text
+    assert "3 came back unchanged" in text
+
+
+def test_a_failing_row_says_so_and_counts_nothing(host, folder, tmp_path, quick):
+    evaluate("restore", folder, 7, tmp_path, limit=2, host=host)
+    table = json.loads((tmp_path / "restore.json").read_text())
+    (failed,) = (row for row in table["results"] if row["name"] == "fail")
+    assert failed["means"]["psnr"] == {"mean": None, "low": None, "high": None, "count": 0}
+    assert len(failed["failures"]) == 2
+    assert "2 failed" in (tmp_path / "restore.md").read_text()
+    assert "this restorer never works" in (tmp_path / "restore.md").read_text()
+
+
+def test_one_seed_gives_one_table(host, folder, tmp_path, quick):
+    values = []
+    for run in ("first", "second"):
+        evaluate("scratches", folder, 3, tmp_path / run, limit=2, host=host)
+        table = json.loads((tmp_path / run / "scratches.json").read_text())
+        values.append([row["values"] for row in table["results"]])
+    assert values[0] == values[1]
+
+
+def test_detection_without_an_official_detector(host, folder, tmp_path):
+    with pytest.raises(EnvironmentProblem, match="needs a published face detector"):
+        evaluate("detection", folder, 1, tmp_path, host=host)
+
+
+def test_everything_says_what_it_left_out(host, folder, tmp_path, quick):
+    said: list[str] = []
+    page = Evaluation(folder, tmp_path, 1, 1, host, said.append).run("all")
+    text = page.read_text()
+    for name in ("scratches", "restore", "faces", "colour", "tone", "sound", "detection"):
+        assert f"## {name}" in text
+    assert "Not measured: eval detection" in text
+    assert "restore: fill (defects found)" in said
+
+
+def test_unknown_set(host, folder, tmp_path):
+    with pytest.raises(UsageError, match="no set named 'colors'"):
+        evaluate("colors", folder, 1, tmp_path, host=host)

@@ -1,0 +1,107 @@
+"""Means, intervals, pages and sheets."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from oldfix import FACES, Face
+from oldfix.evaluation.contact import best_median_worst, picture_of
+from oldfix.evaluation.measures import MEASURES, box_overlap, count_hits
+from oldfix.evaluation.sets import Sample
+from oldfix.evaluation.tables import Result, Table, gain_of, mean_of, to_json, to_markdown
+
+numbers = st.lists(st.floats(-100, 100), min_size=1, max_size=12)
+
+
+@given(numbers)
+def test_the_interval_stays_within_the_values(values):
+    mean = mean_of(values)
+    assert min(values) - 1e-9 <= mean.low <= mean.high <= max(values) + 1e-9
+    assert mean.mean == pytest.approx(np.mean(values), abs=1e-9)
+
+
+def test_the_interval_covers_about_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    hits = [
+        (mean := mean_of(rng.normal(3, 1, 30), seed)).low <= 3 <= mean.high for seed in range(200)
+    ]
+    assert 0.88 < np.mean(hits) < 0.99
+
+
+def test_undefined_values_are_left_out():
+    assert mean_of([1, math.nan, 3]).count == 2
+    assert str(mean_of([math.nan])) == "–"
+
+
+def result(name: str, kind: str, **values: list[float]) -> Result:
+    return Result(name, kind, "as written", values, 1.5)
+
+
+def table(**values: list[float]) -> Table:
+    metric = next(iter(values))
+    base = result("identity", "identity", **{metric: [1.0, 2.0]})
+    rows = (base, result("ours", "oldfix", **values))
+    left_out = {"theirs": "needs\nweights"}
+    return Table("tone", "Undo it.", (metric,), ("a.png", "b.png"), rows, left_out, {"seed": 4})
+
+
+def test_gains_are_positive_where_better():
+    less = table(ciede2000=[0.5, 1.0])
+    more = table(psnr=[0.5, 1.0])
+    assert gain_of(less.results[1], less.results[0], "ciede2000").mean == pytest.approx(0.75)
+    assert gain_of(more.results[1], more.results[0], "psnr").mean == pytest.approx(-0.75)
+
+
+def test_the_page_shows_rows_conventions_and_what_is_missing():
+    page = to_markdown(table(ciede2000=[0.5, 1.0]))
+    assert "| row | ciede2000 ↓ | gain in ciede2000 | s/MP | n |" in page
+    assert "| ours | 0.75 (0.5 – 1) | 0.75 (0.5 – 1) | 1.50 | 2 |" in page
+    assert "seed 4" in page
+    assert "- **theirs**: needs weights" in page
+    assert "D65" in page
+
+
+def test_json_has_no_nan():
+    assert "NaN" not in to_json(table(psnr=[math.nan, math.inf]))
+
+
+def test_best_median_and_worst_are_three_pictures():
+    assert best_median_worst([3.0, 1.0, 2.0]) == {"best": 0, "worst": 1, "median": 2}
+    assert best_median_worst([5.0]) == {"best": 0}
+    assert best_median_worst([math.nan]) == {}
+
+
+def test_outputs_become_pictures():
+    image = np.full((40, 30, 3), 0.5, np.float32)
+    assert picture_of(np.ones((40, 30), np.float32), image).min() == 255
+    boxed = picture_of((face(5, 5, 20, 20),), image)
+    assert boxed.shape == image.shape
+    assert (boxed != 128).any()
+    assert (picture_of(None, image) == 128).all()
+
+
+def face(x0: float, y0: float, x1: float, y1: float, score: float = 1.0) -> Face:
+    return Face((x0, y0, x1, y1), score, np.zeros((5, 2), np.float32))
+
+
+def test_overlap_of_boxes():
+    assert box_overlap(face(0, 0, 2, 2), face(0, 0, 2, 2)) == 1
+    assert box_overlap(face(0, 0, 2, 2), face(1, 0, 3, 2)) == pytest.approx(1 / 3)
+    assert box_overlap(face(0, 0, 2, 2), face(5, 5, 6, 6)) == 0
+    assert box_overlap(face(1, 1, 1, 1), face(1, 1, 1, 1)) == 0
+
+
+def test_each_true_face_is_hit_once():
+    truth = (face(0, 0, 10, 10), face(50, 50, 60, 60))
+    found = (face(0, 0, 10, 10, 0.9), face(1, 0, 10, 10, 0.8))
+    assert count_hits(found, truth) == 1
+    sample = Sample("x", np.zeros((9, 9, 3), np.float32), truth=truth, known={FACES: truth})
+    assert MEASURES["face_recall"](found, sample) == 0.5
+    assert MEASURES["face_precision"](found, sample) == 0.5
+    assert MEASURES["face_f1"](found, sample) == 0.5
+    assert math.isnan(MEASURES["face_precision"](None, sample))
+    assert MEASURES["face_f1"](None, sample) == 0
