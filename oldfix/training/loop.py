@@ -6,7 +6,7 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -69,19 +69,20 @@ class _Run:
         self.failures = 0
 
     def run(self) -> torch.nn.Module:
+        """Train until the box is full, with as many threads as help."""
+        busy = self.device.type == "cpu" and self.settings.steps is None
+        threads = ThreadChoice(active=busy)
+        try:
+            self.train(threads)
+        finally:
+            threads.close()
+        return self.best()
+
+    def train(self, threads: ThreadChoice) -> None:
         """Step until the box is full, validating and saving on the way."""
         progress, settings = self.state.progress, self.settings
-        clock = started = time.monotonic()
-        validated = saved = started
-        busy = self.device.type == "cpu" and settings.steps is None
-        threads = ThreadChoice(active=busy)
-        stream = batches(
-            self.task,
-            seed=self.request.seed,
-            batch=settings.batch,
-            start=progress.step,
-            workers=self.request.workers,
-        )
+        clock = validated = saved = time.monotonic()
+        stream = self.batches()
         while self.part() < 1.0:
             threads.run(lambda: self.step(next(stream)))
             now = time.monotonic()
@@ -95,7 +96,16 @@ class _Run:
             clock = time.monotonic()
         self.validate()
         checkpoint.save(self.file, self.state, self.device)
-        return self.best()
+
+    def batches(self) -> Iterator[tuple[torch.Tensor, ...]]:
+        """The stream of batches from the current step on."""
+        return batches(
+            self.task,
+            seed=self.request.seed,
+            batch=self.settings.batch,
+            start=self.state.progress.step,
+            workers=self.request.workers,
+        )
 
     def part(self) -> float:
         """How much of the run is done, from 0 to 1."""

@@ -13,7 +13,7 @@ class ThreadChoice:
 
     Threads of one operation wait for each other. When other processes want the same cores,
     every wait may last a scheduler's turn, and two threads become many times slower than one;
-    so both are timed again every minute.
+    so both are timed again every minute. A run starts with one.
 
     Args:
         active: False leaves torch's number of threads alone.
@@ -26,6 +26,12 @@ class ThreadChoice:
         self.every = every_seconds
         self.due = time.monotonic() + 10.0  # the first steps are slow for other reasons
         self.steps = 0
+        if self.active:
+            torch.set_num_threads(1)
+
+    def close(self) -> None:
+        """Give torch back the number of threads it had."""
+        torch.set_num_threads(self.all)
 
     def run(self, step: Callable[[], None]) -> None:
         """Take one step; now and then five more, timed, to choose the number of threads."""
