@@ -45,9 +45,13 @@ def age(
 
     Raises:
         UsageError: there is no such recipe.
+        ValueError: the image has another shape or type.
     """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.float32 or not image.size:
+        found = f"{image.shape} {image.dtype}"
+        raise ValueError(f"age: the image must be (H, W, 3) float32, got {found}; convert it")
     plan = recipe if isinstance(recipe, Recipe) else _cached(str(recipe))
-    damaged = target = np.ascontiguousarray(image, np.float32)
+    damaged = target = np.ascontiguousarray(image)
     defects = np.zeros(image.shape[:2], np.float32)
     steps = []
     for step in _happening(plan, rng):
@@ -59,8 +63,11 @@ def age(
         if step.group == "structure" and mask is not None:
             defects = join(defects, mask)
         steps.append({"kind": step.kind, "group": step.group, **values})
-    if damaged is image or target is image:
-        damaged, target = damaged.copy(), target.copy()
+    # No result may share memory with the caller's image or with the other result.
+    damaged = (
+        damaged.copy() if damaged is target or np.may_share_memory(damaged, image) else damaged
+    )
+    target = target.copy() if np.may_share_memory(target, image) else target
     return Aged(damaged, target, defects, tuple(steps))
 
 

@@ -6,10 +6,11 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from oldfix.errors import UsageError
 from oldfix.options import did_you_mean
@@ -17,7 +18,7 @@ from oldfix.options import did_you_mean
 from .kinds import KINDS, parameters_of
 
 Group = Literal["tone", "texture", "structure"]
-Probability = float
+Probability = Annotated[float, Field(ge=0, le=1, strict=True)]
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
@@ -32,14 +33,14 @@ class Range(BaseModel):
 
     model_config = _STRICT
 
-    low: float
-    high: float
-    log: bool = False
+    low: float = Field(strict=True)
+    high: float = Field(strict=True)
+    log: bool = Field(False, strict=True)
 
     @model_validator(mode="before")
     @classmethod
     def _short_forms(cls, value: Any) -> Any:
-        if isinstance(value, int | float):
+        if isinstance(value, int | float) and not isinstance(value, bool):
             return {"low": value, "high": value}
         if isinstance(value, list | tuple) and len(value) == 2:
             return {"low": value[0], "high": value[1]}
@@ -60,6 +61,15 @@ class Range(BaseModel):
         return float(rng.uniform(self.low, self.high))
 
 
+def _check_limits(name: str, check: TypeAdapter[float], value: float) -> None:
+    """Raise ValueError where the value is outside of what the parameter allows."""
+    try:
+        check.validate_python(value)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].removeprefix("Input ")
+        raise ValueError(f"{name} {problem}, got {value:g}") from None
+
+
 class Step(BaseModel):
     """One kind of damage within a recipe.
 
@@ -75,7 +85,7 @@ class Step(BaseModel):
 
     kind: str
     group: Group
-    probability: float = Field(1.0, ge=0, le=1)
+    probability: Probability = 1.0
     parameters: Mapping[str, Range] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -88,11 +98,7 @@ class Step(BaseModel):
                 cure = did_you_mean(name, known) or f"; it has: {', '.join(known)}"
                 raise ValueError(f"{self.kind} has no parameter '{name}'{cure}")
             for end in (values.low, values.high):
-                try:
-                    known[name].validate_python(end)
-                except ValidationError as error:
-                    problem = error.errors()[0]["msg"]
-                    raise ValueError(f"{self.kind}.{name}: {problem}, got {end:g}") from None
+                _check_limits(f"{self.kind}.{name}", known[name], end)
         return self
 
 
@@ -111,7 +117,11 @@ class Recipe(BaseModel):
     name: str
     summary: str
     chance: Mapping[Group, Probability] = Field(default_factory=dict)
-    step: tuple[Step, ...]
+    step: tuple[Step, ...] = Field(min_length=1)
+
+    def to_toml(self) -> str:
+        """Return the recipe as the text of a file that `load_recipe` reads back unchanged."""
+        return tomli_w.dumps(self.model_dump(mode="json"))
 
 
 def recipe_names() -> list[str]:
@@ -147,8 +157,11 @@ def _read(name_or_path: str | Path) -> tuple[str, str]:
         raise UsageError(f"recipe {name}: there is none of this name{cure}")
     try:
         return Path(name).read_text(encoding="utf-8"), name
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{name}: cannot be read ({error}); name a recipe or its file") from None
+    except OSError as error:
+        why = error.strerror or error
+        raise UsageError(f"{name}: cannot be read ({why}); name a recipe or its file") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{name}: not UTF-8 text; name a recipe's TOML file") from None
 
 
 def _in_words(problem: Mapping[str, Any]) -> str:

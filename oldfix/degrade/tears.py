@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .fields import lay, paper_colour, smooth_field, smooth_lines
+from .fields import join, lay, paper_colour, smooth_field, smooth_lines
 from .quantities import Fraction, Image, Mask, PerKilopixel, Pixels
 
 
@@ -88,9 +89,12 @@ def _reveal(
     mask = gone.astype(np.float32)
     if not mask.any():
         return image.copy(), mask
-    backing = (
-        paper_colour(rng, image) if rng.random() < 0.75 else np.float32(rng.uniform(0, 0.3, 3))
-    )
+    reach = 2 * int(rng.integers(1, 4)) + 1
+    around = cv2.dilate(mask, np.ones((reach, reach), np.uint8)).reshape(shape)
+    frayed = np.clip(0.5 + smooth_field(rng, shape, 8, octaves=3), 0, 1)
+    rim = np.asarray(around * frayed, np.float32)
+    paper = paper_colour(rng, image)
+    backing = paper if rng.random() < 0.75 else np.full(3, rng.uniform(0, 0.3), np.float32)
     fibres = np.float32(0.02) * smooth_field(rng, shape, 4, octaves=2)
-    torn = np.clip(np.asarray(backing, np.float32) + fibres[..., None], 0, 1)
-    return lay(image, mask, torn), mask
+    torn = np.clip(backing + fibres[..., None], 0, 1)
+    return lay(lay(image, rim, paper), mask, torn), join(rim, mask)
