@@ -1,1 +1,1 @@
-"""Placeholder until the stages land."""
+"""Faces: find them, and refine them without making them someone else."""

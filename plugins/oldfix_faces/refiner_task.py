@@ -1,0 +1,135 @@
+"""Training of the face refiner: samples, loss and measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from oldfix.degrade import age
+from oldfix.evaluation.metrics import psnr
+from oldfix.training import PhotoPool
+from oldfix_faces.refiner_net import FaceRefiner, build, config_small
+
+Array = NDArray[np.float32]
+
+#: How often damage is that of the recipe "face", else "old-photo-no-tone"; and how often grey.
+_FACE_RECIPE, _GREY = 0.75, 0.5
+#: How far a detector's landmarks may be off: shift and size as parts of the crop, and degrees.
+_SHIFT, _SIZE, _TURN = 0.03, 0.06, 6.0
+_VALIDATION_FACES = 32
+
+
+class RefinerTask:
+    """Teaches a residual `FaceRefiner` to undo damage on aligned faces.
+
+    Args:
+        pool: aligned faces on the FFHQ template; every 20th is kept for validation.
+    """
+
+    def __init__(self, pool: PhotoPool) -> None:
+        self.net: torch.nn.Module = build(config_small())
+        self.size = config_small()["out_size"]
+        train, held = pool.split(every=20)
+        self.faces = [image for group in train.groups for _, image in group]
+        kept = [image for group in held.groups for _, image in group]
+        step = max(1, len(kept) // _VALIDATION_FACES)
+        self.held = [
+            self.damaged(np.random.default_rng(index), image, recipe="face")
+            for index, image in enumerate(kept[::step][:_VALIDATION_FACES])
+        ]
+
+    def sample(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
+        """Return (damaged, target), each (size, size, 3) uint8 RGB."""
+        face = self.faces[int(rng.integers(len(self.faces)))]
+        recipe = "face" if rng.random() < _FACE_RECIPE else "old-photo-no-tone"
+        return self.damaged(rng, face, recipe=recipe)
+
+    def damaged(
+        self, rng: np.random.Generator, face: NDArray[np.uint8], *, recipe: str
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Displace a face as a detector would, make half of them grey, and age it."""
+        image = displaced(rng, face, self.size)
+        if rng.random() < _GREY:
+            image = np.repeat(image @ np.array([[0.299], [0.587], [0.114]], np.float32), 3, axis=2)
+        aged = age(image, rng=rng, recipe=recipe)
+        return to_bytes(aged.image), to_bytes(aged.target)
+
+    def loss(
+        self, net: torch.nn.Module, batch: tuple[Tensor, ...]
+    ) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        """Charbonnier and gradient loss of the face, and L1 of the U-Net's pyramid."""
+        damaged, target = batch
+        wanted = (target - damaged).contiguous()
+        assert isinstance(net, FaceRefiner)
+        *sides, image = (output.float() for output in net.pyramid(damaged))
+        pixels = charbonnier(image - wanted)
+        edges = gradient_loss(image, wanted)
+        pyramid = torch.stack(
+            [F.l1_loss(side, F.adaptive_avg_pool2d(wanted, side.shape[-1])) for side in sides]
+        ).mean()
+        total = pixels + 0.5 * edges + 0.3 * pyramid
+        return total, {"pixels": pixels.detach(), "pyramid": pyramid.detach()}
+
+    def validate(self, net: torch.nn.Module) -> Mapping[str, float]:
+        """PSNR of held-out faces, and of the damaged faces as they came."""
+        before, after = [], []
+        for damaged, target in self.held:
+            image, truth = (part.astype(np.float32) / 255 for part in (damaged, target))
+            before.append(psnr(image, truth))
+            after.append(psnr(refined(net, image), truth))
+        return {"score": float(np.mean(after)), "input": float(np.mean(before))}
+
+
+def refined(net: torch.nn.Module, image: Array) -> Array:
+    """Run a refiner over one aligned face (size, size, 3) and add its correction."""
+    faces = torch.from_numpy(image.transpose(2, 0, 1)[None].copy())
+    with torch.no_grad():
+        correction = net(faces)[0].float().numpy().transpose(1, 2, 0)
+    return np.asarray(np.clip(image + correction, 0, 1), np.float32)
+
+
+def displaced(rng: np.random.Generator, face: NDArray[np.uint8], size: int) -> Array:
+    """Mirror, turn, scale and shift a square face a little; (size, size, 3) float32."""
+    scale = size / face.shape[0] * (1 + rng.uniform(-_SIZE, _SIZE))
+    matrix = cv2.getRotationMatrix2D(
+        ((face.shape[0] - 1) / 2,) * 2, float(rng.uniform(-_TURN, _TURN)), scale
+    )
+    centre = (size - 1) / 2 - (face.shape[0] - 1) / 2
+    matrix[:, 2] += centre + rng.uniform(-_SHIFT, _SHIFT, 2) * size
+    if rng.random() < 0.5:
+        face = np.ascontiguousarray(face[:, ::-1])
+    warped = cv2.warpAffine(
+        face, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    )
+    return np.asarray(warped, np.float32) / np.float32(255)
+
+
+def to_bytes(image: Array) -> NDArray[np.uint8]:
+    """Round [0, 1] to 8 bits."""
+    return np.round(image * 255).astype(np.uint8)
+
+
+def charbonnier(difference: Tensor) -> Tensor:
+    """Mean of sqrt(d^2 + 0.001^2): an L1 that is smooth at zero."""
+    return torch.sqrt(difference.square() + 1e-6).mean()
+
+
+def gradient_loss(image: Tensor, target: Tensor) -> Tensor:
+    """L1 between the horizontal and vertical differences of neighbouring pixels."""
+    return sum(
+        (F.l1_loss(image.diff(dim=axis), target.diff(dim=axis)) for axis in (2, 3)),
+        torch.zeros((), device=image.device),
+    )
+
+
+def read_faces(folders: Sequence[Path]) -> PhotoPool:
+    """Read aligned faces of at least 192 pixels; smaller ones would teach blur."""
+    return PhotoPool.read(folders, min_side=192)
