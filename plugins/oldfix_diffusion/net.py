@@ -17,7 +17,7 @@ from oldfix import read_network
 FACTOR = 4
 
 
-class Residual(nn.Module):
+class Residual(nn.Module):  # type: ignore[misc]
     """``x + conv(silu(conv(x)))``, both 3 x 3; the second starts at zero."""
 
     def __init__(self, width: int) -> None:
@@ -32,7 +32,7 @@ class Residual(nn.Module):
         return x + self.second(functional.silu(self.first(x)))
 
 
-class _Trunk(nn.Module):
+class _Trunk(nn.Module):  # type: ignore[misc]
     """A 1 x 1 linear path, plus a 3 x 3 entry, residual blocks and a 1 x 1 exit."""
 
     def __init__(self, channels: tuple[int, int], width: int, blocks: int) -> None:
@@ -47,7 +47,7 @@ class _Trunk(nn.Module):
         return self.linear(x).float() + detail.float()
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(nn.Module):  # type: ignore[misc]
     """Pictures to latents of a quarter of their size, and back.
 
     Wide rather than deep: 16 channels for 48 values keep about 38 dB, so that the latent is not
@@ -92,10 +92,13 @@ def load_autoencoder(path: Path) -> Autoencoder:
     config, state = read_network(path)
     net = Autoencoder(**config)
     net.load_state_dict(state)
-    return net.eval()
+    net.eval()
+    return net
 
 
 def tiny_autoencoder() -> Autoencoder:
     """An untrained `Autoencoder` of a few thousand parameters."""
     torch.manual_seed(0)
-    return Autoencoder(channels=4, width=8, blocks=1).eval()
+    net = Autoencoder(channels=4, width=8, blocks=1)
+    net.eval()
+    return net

@@ -16,7 +16,7 @@ from oldfix_diffusion.net import FACTOR, Residual
 _FREQUENCIES = 8
 
 
-class TimedResidual(nn.Module):
+class TimedResidual(nn.Module):  # type: ignore[misc]
     """A residual block whose hidden layer is scaled and shifted by the time embedding."""
 
     def __init__(self, width: int, embedding: int) -> None:
@@ -35,7 +35,7 @@ class TimedResidual(nn.Module):
         return x + self.second(hidden)
 
 
-class Denoiser(nn.Module):
+class Denoiser(nn.Module):  # type: ignore[misc]
     """A U-Net in the latent: ``z_0`` from ``z_t``, the time and the defect mask.
 
     It is not given ``z_T``: from ``z_t`` and ``z_T`` together ``z_0`` follows by algebra, and a
@@ -92,7 +92,7 @@ class Denoiser(nn.Module):
         return z + self.exit(functional.silu(x)).float()
 
 
-class DetailHead(nn.Module):
+class DetailHead(nn.Module):  # type: ignore[misc]
     """The learned skip around the latent: what of the photograph's own detail to keep.
 
     ``restored + gate * (x - restored) + correction``. The gate is one number in [0, 1] for each
@@ -119,7 +119,7 @@ class DetailHead(nn.Module):
         return restored + gate * (x - restored) + correction
 
 
-class Restorer(nn.Module):
+class Restorer(nn.Module):  # type: ignore[misc]
     """The denoiser and the detail head, trained together.
 
     Args:
@@ -168,7 +168,8 @@ def load_restorer(path: Path) -> Restorer:
     config, state = read_network(path)
     net = Restorer(**config)
     net.load_state_dict(state)
-    return net.eval()
+    net.eval()
+    return net
 
 
 def tiny_restorer() -> Restorer:
@@ -177,7 +178,8 @@ def tiny_restorer() -> Restorer:
     net = Restorer(channels=4, widths=(8, 12, 16), blocks=(1, 1, 1), head=(8, 1))
     for layer in (net.denoiser.exit, net.head.exit):
         nn.init.normal_(layer.weight, std=0.02)
-    return net.eval()
+    net.eval()
+    return net
 
 
 def _waves(t: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from oldfix_diffusion.train_latent import log_error
 
 NAME = "restorer-s"
 _CROP = 128
-_SETTINGS = Settings(batch=12, learning_rate=6e-4, warmup=200, clip=0.5, ema=0.998)
+_SETTINGS = Settings(batch=12, learning_rate=6e-4, warmup=200, clip=0.1, ema=0.998)
 _Image = NDArray[np.float32]
 
 

@@ -1,0 +1,46 @@
+"""The stage ``restore-diffusion``."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oldfix import DEFECTS, IMAGE, Context, Photo
+from oldfix_diffusion import RestoreOptions
+from oldfix_diffusion.samplers import SAMPLERS
+
+_Array = NDArray[np.float32]
+_FACTOR = 4
+
+
+def restore(photo: Photo, options: RestoreOptions, ctx: Context) -> Photo:
+    """Fill the marked defects and take away grain, blur and JPEG damage.
+
+    The photograph is encoded, walked back from "as found" to "clean" in the latent, decoded,
+    and given back its own fine detail where that is sound. Each of these runs over the picture
+    on its own, in tiles. Without DEFECTS nothing counts as marked.
+    """
+    image = photo[IMAGE]
+    mask = photo.get(DEFECTS)
+    marked = np.zeros(image.shape[:2], np.float32) if mask is None else mask
+    holes = _squares(marked)
+    with ctx.model(options.model) as restorer, ctx.model(restorer.card.requires[0]) as latent:
+
+        def predict(z: _Array, t: float) -> _Array:
+            return ctx.apply(restorer, z, holes, part="denoise", t=t)
+
+        z_found = ctx.apply(latent, image, part="encode")
+        z_clean = SAMPLERS[options.sampler](predict, z_found, options.steps)
+        height, width = image.shape[:2]
+        decoded = ctx.apply(latent, z_clean, part="decode")[:height, :width]
+        result = ctx.apply(restorer, image, decoded, marked, part="detail")
+    return photo.put(IMAGE, np.clip(result, 0.0, 1.0, dtype=np.float32))
+
+
+def _squares(mask: _Array) -> _Array:
+    """(H, W) to (ceil(H/4), ceil(W/4), 16): the pixels of each latent position, row by row."""
+    height, width = mask.shape
+    padded = np.pad(mask, ((0, -height % _FACTOR), (0, -width % _FACTOR)), mode="edge")
+    rows, columns = (side // _FACTOR for side in padded.shape)
+    squares = padded.reshape(rows, _FACTOR, columns, _FACTOR).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(squares.reshape(rows, columns, _FACTOR * _FACTOR))
