@@ -76,11 +76,21 @@ def _happening(recipe: Recipe, rng: np.random.Generator) -> list[Step]:
     groups = {step.group for step in recipe.step}
     happens = {group: rng.random() < recipe.chance.get(group, 1.0) for group in sorted(groups)}
     drawn = rng.random(len(recipe.step))
-    return [
+    steps = [
         step
         for step, value in zip(recipe.step, drawn, strict=True)
         if happens[step.group] and value < step.probability
     ]
+    return _shuffled(steps, rng) if rng.random() < recipe.shuffle else steps
+
+
+def _shuffled(steps: list[Step], rng: np.random.Generator) -> list[Step]:
+    """Return the steps with those of texture in another order; the others keep their places."""
+    places = [index for index, step in enumerate(steps) if step.group == "texture"]
+    mixed = list(steps)
+    for place, source in zip(places, rng.permutation(places), strict=True):
+        mixed[place] = steps[source]
+    return mixed
 
 
 def _apply(

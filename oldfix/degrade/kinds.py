@@ -18,6 +18,7 @@ from . import (
     illumination,
     jpeg,
     losses,
+    marks,
     noise,
     paper,
     scratches,
@@ -43,6 +44,8 @@ KINDS: Mapping[str, Damage] = {
         dust.hairs,
         stains.stains,
         stains.foxing,
+        marks.fingerprints,
+        marks.mould,
         tone.grey,
         tone.fade,
         tone.gamma,
@@ -55,6 +58,7 @@ KINDS: Mapping[str, Damage] = {
         illumination.uneven,
         grain.grain,
         halftone.halftone,
+        halftone.rosette,
         paper.paper_texture,
         blur.lens_blur,
         blur.defocus,
@@ -64,6 +68,7 @@ KINDS: Mapping[str, Damage] = {
         noise.gaussian_noise,
         noise.sensor_noise,
         noise.speckle,
+        noise.banding,
         jpeg.jpeg,
     )
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .fields import normal
+from .fields import normal, smooth_lines
 from .quantities import Fraction, Image, Levels
 
 
@@ -46,3 +46,19 @@ def speckle(image: Image, *, rng: np.random.Generator, std: Levels = 15.0) -> Im
     """Multiply by noise: ``image * (1 + n)``, n of deviation ``std / 255``, per channel."""
     noise = normal(rng, image.shape)
     return np.clip(image * (1 + np.float32(std / 255) * noise), 0, 1)
+
+
+def banding(image: Image, *, rng: np.random.Generator, std: Levels = 2.0) -> Image:
+    """Stripe the picture as a scanner with uneven sensor cells does.
+
+    Args:
+        image: ``(H, W, 3)`` float32, sRGB-encoded, [0, 1].
+        rng: draws the stripes and whether they run down or across.
+        std: standard deviation of the stripes, in 8-bit levels.
+    """
+    upright = rng.random() < 0.5
+    count = image.shape[1] if upright else image.shape[0]
+    stripes = smooth_lines(rng, 1, count, 12)[0] + np.float32(0.5) * normal(rng, (count,))
+    stripes = stripes * np.float32(std / 255)
+    offset = stripes[None, :, None] if upright else stripes[:, None, None]
+    return np.asarray(np.clip(image + offset, 0, 1), np.float32)

@@ -109,6 +109,7 @@ class Recipe(BaseModel):
         name: what the recipe is called.
         summary: one line saying what it imitates.
         chance: how often a group happens at all, by group; 1 for those left out.
+        shuffle: how often the texture steps happen in a random order instead.
         step: the steps, in the order in which they happen.
     """
 
@@ -117,6 +118,7 @@ class Recipe(BaseModel):
     name: str
     summary: str
     chance: Mapping[Group, Probability] = Field(default_factory=dict)
+    shuffle: Probability = 0.0
     step: tuple[Step, ...] = Field(min_length=1)
 
     def to_toml(self) -> str:

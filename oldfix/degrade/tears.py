@@ -95,6 +95,6 @@ def _reveal(
     rim = np.asarray(around * frayed, np.float32)
     paper = paper_colour(rng, image)
     backing = paper if rng.random() < 0.75 else np.full(3, rng.uniform(0, 0.3), np.float32)
-    fibres = np.float32(0.02) * smooth_field(rng, shape, 4, octaves=2)
+    fibres = np.float32(0.012) * smooth_field(rng, shape, 5, octaves=2)
     torn = np.clip(backing + fibres[..., None], 0, 1)
     return lay(lay(image, rim, paper), mask, torn), join(rim, mask)

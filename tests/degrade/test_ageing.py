@@ -102,6 +102,18 @@ def test_demo_is_clearly_damaged_and_gaussian_25_is_noise_of_25():
     assert 255 * noisy.image.std() == pytest.approx(25, rel=0.02)
 
 
+def test_shuffling_moves_texture_steps_and_no_others():
+    plain = load_recipe("demo")
+    recipe = plain.model_copy(update={"shuffle": 1.0})
+    aged = age(picture(), rng=np.random.default_rng(2), recipe=recipe)
+    shuffled = [step["kind"] for step in aged.steps]
+    given_order = [step.kind for step in plain.step]
+    assert shuffled != given_order
+    assert sorted(shuffled) == sorted(given_order)
+    for place, step in enumerate(plain.step):
+        assert step.group == "texture" or shuffled[place] == step.kind
+
+
 def test_a_step_may_change_its_group():
     step = Step(kind="vignette", group="texture")
     recipe = Recipe(name="x", summary="y", step=(step,))

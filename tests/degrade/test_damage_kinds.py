@@ -28,6 +28,8 @@ DENSE = {
     "hairs": {"density": 400.0},
     "stains": {"density": 300.0},
     "foxing": {"density": 2000.0},
+    "fingerprints": {"density": 300.0, "radius_px": 30.0},
+    "mould": {"cover": 0.5, "spot_px": 2.0},
 }
 # The one parameter that turns a kind off, so that nothing may change.
 OFF = {
@@ -35,6 +37,7 @@ OFF = {
     "creases": {"count_per_kpx": 0.0},
     "tears": {"count_per_kpx": 0.0},
     "missing_corner": {"size": 0.0},
+    "mould": {"cover": 0.0},
     "fade": {"contrast": 1.0, "lift": 0.0, "saturation": 1.0},
     "gamma": {"exponent": 1.0},
     "yellow": {"strength": 0.0},
@@ -45,12 +48,14 @@ OFF = {
     "uneven": {"strength": 0.0},
     "grain": {"std": 0.0},
     "halftone": {"mix": 0.0},
+    "rosette": {"mix": 0.0},
     "paper_texture": {"amplitude": 0.0},
     "lens_blur": {"sigma_px": 0.0},
     "low_resolution": {"factor": 1.0},
     "gaussian_noise": {"std": 0.0},
     "sensor_noise": {"shot": 0.0, "read": 0.0},
     "speckle": {"std": 0.0},
+    "banding": {"std": 0.0},
 }
 
 sizes = st.sampled_from([(1, 1), (1, 9), (31, 37), (64, 48), (2, 50)])

@@ -25,7 +25,7 @@ def test_a_recipe_is_called_as_its_file_and_survives_writing(name, tmp_path):
     assert load_recipe(copy) == recipe
 
 
-def test_every_kind_of_damage_belongs_to_some_recipe_or_is_documented():
+def test_every_parameter_is_described():
     for kind, function in KINDS.items():
         for name in parameters_of(kind):
             assert name in function.__doc__, f"{kind}: {name} is not described"
