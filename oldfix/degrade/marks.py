@@ -90,7 +90,7 @@ def mould(
     # Where a normal field exceeds its quantile of the wanted share.
     edge = float(ndtri(1 - min(cover, 0.5)))
     specks = smooth_field(rng, shape, max(spot_px, 1.5), octaves=2)
-    grown = np.clip((colonies - edge) * 3, 0, 1) * np.clip((specks - 0.3) * 1.5, 0, 1)
+    grown = np.clip((colonies - edge) * 3, 0, 1) * np.clip((specks - 0.2) * 0.9, 0, 1)
     mask = np.asarray(grown * np.float32(opacity), np.float32)
     mask[mask < _FAINTEST] = 0
     level = rng.choice([rng.uniform(0.05, 0.25), rng.uniform(0.7, 0.9)])

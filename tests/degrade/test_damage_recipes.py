@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -131,3 +133,15 @@ def test_files_that_cannot_be_used(tmp_path):
 def test_a_recipe_can_be_made_in_python():
     recipe = Recipe(name="x", summary="y", step=(Step(kind="grey", group="tone"),))
     assert recipe.step[0].probability == 1
+
+
+def test_the_recipe_in_the_guide_can_be_used(tmp_path):
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "age-photographs.md"
+    text = guide.read_text(encoding="utf-8")
+    example = text.split("```toml\n")[1].split("```")[0]
+    (tmp_path / "mine.toml").write_text(example, encoding="utf-8")
+    assert [step.kind for step in load_recipe(tmp_path / "mine.toml").step] == [
+        "yellow", "dust", "jpeg",
+    ]  # fmt: skip
+    for name in recipe_names():
+        assert f"| `{name}` |" in text
