@@ -31,6 +31,8 @@ def batches(
         collate_fn=_stack,
         worker_init_fn=_one_thread,
         prefetch_factor=4 if workers else None,
+        # Its own generator: starting it must not draw from torch's, which the loss may use.
+        generator=torch.Generator(),
     )
     try:
         for item in loader:

@@ -65,9 +65,9 @@ class LatentTask:
         return {"score": float(-10.0 * torch.cat(errors).mean())}
 
 
-def log_error(x: Tensor, target: Tensor) -> Tensor:
-    """log10 of the mean squared error of every picture, (N, 3, H, W) to (N,)."""
-    return (x - target).square().mean(dim=(1, 2, 3)).add(1e-7).log10()
+def log_error(x: Tensor, target: Tensor, *, floor: float = 1e-7) -> Tensor:
+    """log10 of every picture's mean squared error plus ``floor``, (N, 3, H, W) to (N,)."""
+    return (x - target).square().mean(dim=(1, 2, 3)).add(floor).log10()
 
 
 def standardise(net: Autoencoder, pictures: Tensor) -> None:
