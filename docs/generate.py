@@ -1,0 +1,296 @@
+"""Write the reference pages from the code: ``python docs/generate.py [--check]``.
+
+Pages about stages and cards cover the toolkit's own plugins, whatever else is installed. With
+``--check`` nothing is written, and the exit code is 1 if a page is not what it should be.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import typer.main
+from pydantic.fields import FieldInfo
+
+from oldfix import errors, hookspecs
+from oldfix.cli.app import build_app
+from oldfix.options import describe_range
+from oldfix.registry import Plugin, discover
+from oldfix.stage import StageSpec
+from oldfix.weights.card import WeightsCard
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+_NOTE = "<!-- Written by docs/generate.py from the code; change the code, not this page. -->"
+_CODES = {
+    0: "Everything was done.",
+    1: "A fault of oldfix itself: please report it.",
+    2: "The command, an option, a file argument or a pipeline cannot be used; nothing was run.",
+    3: "Something is missing on this machine: a library, a device, weights.",
+    4: "Some photographs could not be restored; the others are written.",
+    130: "Interrupted; nothing half-written stays behind.",
+}
+
+
+def pages() -> dict[Path, str]:
+    """Return every generated page by path, each ending in one newline.
+
+    Raises:
+        RuntimeError: one of the toolkit's own plugins is broken.
+    """
+    with strangers_blocked():
+        registry = discover()
+        commands = commands_page(typer.main.get_command(build_app()))
+    if registry.broken:
+        raise RuntimeError("; ".join(f"{b.name}: {b.error}" for b in registry.broken))
+    plugins = sorted(registry.plugins, key=lambda p: p.name)
+    cards = [card for plugin in plugins for card in plugin.cards]
+    texts = {
+        REFERENCE / "stages.md": stages_page(plugins),
+        REFERENCE / "commands.md": commands,
+        REFERENCE / "cards.md": cards_page(cards),
+        REFERENCE / "exit-codes.md": exit_codes_page(),
+        REFERENCE / "hooks.md": hooks_page(),
+        ROOT / "weights" / "README.md": weights_page(cards),
+    }
+    return {path: text.rstrip() + "\n" for path, text in texts.items()}
+
+
+@contextmanager
+def strangers_blocked() -> Iterator[None]:
+    """Leave out plugins that do not come with oldfix."""
+    points = entry_points(group="oldfix")
+    own = {point.name for point in points if point.dist and point.dist.name == "oldfix"}
+    others = ",".join(sorted({point.name for point in points} - own))
+    before = dict(os.environ)
+    os.environ.update(OLDFIX_BLOCK=others, OLDFIX_PLUGINS="")
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def stages_page(plugins: Iterable[Plugin]) -> str:
+    """One section a stage: what it takes and gives, and its options."""
+    sections = [
+        _stage_section(spec, plugin.name)
+        for plugin in plugins
+        for spec in sorted(plugin.stages, key=lambda s: s.name)
+    ]
+    head = (
+        "What `oldfix stages` lists. Options are set with `--set STEP.OPTION=VALUE`, "
+        "in TOML, or in Python."
+    )
+    return _page("Stages", head, *sections)
+
+
+def _stage_section(spec: StageSpec, plugin: str) -> str:
+    facts = [
+        f"Plugin: {plugin}",
+        *_named("Fills the role", spec.roles),
+        *_named("Needs", (key.name for key in spec.needs)),
+        *_named("Takes if present", (key.name for key in spec.uses)),
+        *_named("Gives", (key.name for key in spec.produces)),
+        *(["May change the picture's size"] if spec.resizes else []),
+        *(["May give a grey photograph colour"] if spec.colours else []),
+    ]
+    options = spec.options.model_fields
+    rows = [_option_row(name, field, spec.weights.get(name)) for name, field in options.items()]
+    table = _table(["option", "values", "default", ""], rows) if rows else "No options."
+    return f"## {spec.name}\n\n{spec.summary}\n\n{_list(facts)}\n\n{table}"
+
+
+def _option_row(name: str, field: FieldInfo, role: str | None) -> list[str]:
+    values = f"weights of role {role}, or auto" if role else _values(field)
+    default = json.dumps(field.default, ensure_ascii=False) if field.default is not None else ""
+    return [f"`{name}`", values, f"`{default}`", field.description or ""]
+
+
+def _values(field: FieldInfo) -> str:
+    """What an option may be, in words."""
+    choices = getattr(field.annotation, "__args__", ())
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return ", ".join(f"`{choice}`" for choice in choices)
+    kind = getattr(field.annotation, "__name__", str(field.annotation))
+    words = {"float": "number", "int": "whole number", "bool": "true or false", "str": "text"}
+    return " ".join(filter(None, [words.get(kind, kind), describe_range(field)]))
+
+
+def commands_page(group: Any) -> str:
+    """One section a command, as ``--help`` says it.
+
+    Args:
+        group: the command line, a click group (typer's own copy of click in newer versions).
+    """
+    sections = [_command_section(path, command) for path, command in _commands(group, "oldfix")]
+    return _page("Commands", "What `oldfix --help` and `oldfix COMMAND --help` say.", *sections)
+
+
+def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every command below one, depth first, in order of name."""
+    yield path, command
+    for name, inner in sorted(getattr(command, "commands", {}).items()):
+        if not inner.hidden:
+            yield from _commands(inner, f"{path} {name}")
+
+
+def _command_section(path: str, command: Any) -> str:
+    context = command.make_context(path, [], resilient_parsing=True)
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
+    shown = [p for p in command.params if not getattr(p, "hidden", False)]
+    records = {
+        kind: [_parameter_row(p, context) for p in shown if p.param_type_name == kind]
+        for kind in ("argument", "option")
+    }
+    parts = [f"## {path}", f"```text\n{usage}\n```", _help_text(command.help or "")]
+    parts += [_table([kind, ""], rows) for kind, rows in records.items() if rows]
+    parts += [_help_text(command.epilog or "")]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _help_text(text: str) -> str:
+    """A command's help; what Typer is told to keep as written becomes a code block."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    shown = []
+    for paragraph in paragraphs:
+        kept = paragraph.startswith("\b")
+        body = paragraph.removeprefix("\b").strip("\n")
+        shown.append(f"```bash\n{textwrap.dedent(body)}\n```" if kept else body)
+    return "\n\n".join(shown)
+
+
+def _parameter_row(parameter: Any, context: Any) -> list[str]:
+    if parameter.param_type_name == "option":
+        names, text = parameter.get_help_record(context) or ("", "")
+        return [f"`{names}`", text]
+    return [f"`{parameter.make_metavar(context)}`", getattr(parameter, "help", "") or ""]
+
+
+def cards_page(cards: Iterable[WeightsCard]) -> str:
+    """One section a card."""
+    head = "What `oldfix weights list` knows: sources, licences, limits and figures."
+    return _page("Weights cards", head, *map(_card_section, sorted(cards, key=lambda c: c.id)))
+
+
+def _card_section(card: WeightsCard) -> str:
+    facts = [
+        f"Role: {card.role}, rank {card.rank}",
+        *([f"Variant: {card.variant}"] if card.variant else []),
+        f"File: `{card.file}`, {card.bytes:,} bytes",
+        f"SHA-256: `{card.sha256}`",
+        f"Licence: {card.licence}",
+        f"Comes {'from ' + card.url if card.url else 'with oldfix'}",
+        f"Precision: {', '.join(card.precision)}",
+        *([f"Works with: {', '.join(card.requires)}"] if card.requires else []),
+        *([f"Trained again by: `oldfix train {card.id}`"] if card.train else []),
+    ]
+    figures = [[name, text] for name, text in card.figures.items()]
+    parts = [f"## {card.id}", card.source, _list(facts), f"What it does badly: {card.limits}"]
+    parts += [_table(["measured", ""], figures)] if figures else []
+    return "\n\n".join(parts)
+
+
+def weights_page(cards: Iterable[WeightsCard]) -> str:
+    """The table beside the weights that come with oldfix."""
+    own = sorted((card for card in cards if not card.url), key=lambda c: c.file)
+    rows = [
+        [
+            f"`{c.file}`",
+            c.id,
+            c.role,
+            f"{c.bytes / 2**20:.1f} MiB",
+            c.licence,
+            f"`{c.sha256[:12]}…`",
+        ]
+        for c in own
+    ]
+    table = _table(["file", "card", "role", "size", "licence", "sha256"], rows)
+    head = (
+        f"{len(own)} files, {sum(c.bytes for c in own) / 2**20:.1f} MiB. Safetensors; see "
+        "[the cards](../docs/reference/cards.md) for sources, limits and figures."
+    )
+    return _page("Weights that come with oldfix", head, table)
+
+
+def exit_codes_page() -> str:
+    """One section an exit code, with the errors that lead to it."""
+    tree = list(_errors(errors.OldfixError))
+    unknown = {kind.exit_code for kind in tree} - set(_CODES)
+    if unknown:
+        raise RuntimeError(f"exit codes without a meaning: {sorted(unknown)}")
+    sections = []
+    for code, meaning in _CODES.items():
+        kinds = [f"`{k.__name__}`: {_first_line(k)}" for k in tree if k.exit_code == code]
+        sections.append(f"## {code}\n\n{meaning}\n\n{_list(kinds)}".rstrip())
+    head = "What every command returns, and the errors of `oldfix.errors` behind it."
+    return _page("Exit codes", head, *sections)
+
+
+def _errors(kind: type[errors.OldfixError]) -> Iterator[type[errors.OldfixError]]:
+    """The toolkit's own errors, parents first."""
+    yield kind
+    for inner in sorted(kind.__subclasses__(), key=lambda k: k.__name__):
+        if inner.__module__ == errors.__name__:
+            yield from _errors(inner)
+
+
+def hooks_page() -> str:
+    """One section a hook, with its signature."""
+    hooks = {n: f for n, f in vars(hookspecs).items() if n.startswith("oldfix_") and callable(f)}
+    sections = []
+    for name, hook in hooks.items():
+        signature = str(inspect.signature(hook)).replace("'", "")
+        code = f"```python\n@hookimpl\ndef {name}{signature}: ...\n```"
+        sections.append(f"## {name}\n\n{code}\n\n{inspect.getdoc(hook)}")
+    return _page("Hooks", inspect.getdoc(hookspecs) or "", *sections)
+
+
+def _page(title: str, head: str, *sections: str) -> str:
+    return "\n\n".join([f"# {title}", _NOTE, head, *sections])
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _named(label: str, names: Iterable[str]) -> list[str]:
+    joined = ", ".join(f"`{name}`" for name in sorted(names))
+    return [f"{label}: {joined}"] if joined else []
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, cells))} |" for cells in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", r"\|").split())
+
+
+def _first_line(thing: Any) -> str:
+    return (inspect.getdoc(thing) or "").splitlines()[0]
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or only compare them."""
+    check = arguments == ["--check"]
+    stale = {p: t for p, t in pages().items() if not p.is_file() or p.read_text("utf-8") != t}
+    for path, text in stale.items():
+        sys.stdout.write(f"{path.relative_to(ROOT)}: {'differs' if check else 'written'}\n")
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

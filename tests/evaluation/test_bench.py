@@ -1,0 +1,94 @@
+"""Benchmarks: what is measured, and the page made of it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from oldfix import DEFECTS, FACES, IMAGE, Face
+from oldfix.evaluation.bench import Bench, machine
+from oldfix.evaluation.bench_page import to_markdown
+from oldfix.evaluation.bench_worker import group, measure, portrait
+
+SMALL = {"megapixels": 0.02, "threads": 1, "device": "cpu", "repeats": 1}
+
+
+def test_a_stage_is_timed_in_a_process_of_its_own():
+    found = Bench(megapixels=0.02, threads=1, repeats=1)._ask(
+        kind="stage", stage="fill-defects-classical"
+    )
+    assert 0 < found["seconds"] < 5
+    assert found["steps"].keys() == {"fill-defects-classical"}
+    assert 50e6 < found["peak_bytes"] < 4e9
+
+
+def test_what_a_worker_lacks_is_said():
+    found = Bench(megapixels=0.02, threads=1)._ask(kind="stage", stage="no-such-stage")
+    assert "no stage named 'no-such-stage'" in found["error"]
+    broken = Bench(megapixels=0.02, threads=1)._ask(kind="no-such-kind")
+    assert "KeyError" in broken["error"]
+
+
+def test_a_stage_gets_the_keys_it_takes():
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        found = measure({**SMALL, "kind": "stage", "stage": "detect-scratches-classical"})
+    finally:
+        torch.set_num_threads(threads)
+    assert found["first"] > 0
+
+
+@pytest.mark.parametrize("megapixels", [0.01, 0.5])
+def test_portraits_have_the_size_asked_for(megapixels):
+    photo = portrait(megapixels)
+    assert photo[IMAGE].shape[0] * photo[IMAGE].shape[1] == pytest.approx(
+        megapixels * 1e6, rel=0.05
+    )
+    assert photo[DEFECTS].any()
+
+
+def test_groups_hold_equal_faces_at_their_places():
+    face = Face((10, 20, 60, 80), 1.0, np.full((5, 2), 30, np.float32))
+    photo = group(1.05, 3, (face,))
+    assert photo.size == (1024, 1024)
+    boxes = [found.box for found in photo[FACES]]
+    assert boxes == [(10, 20, 60, 80), (522, 20, 572, 80), (10, 532, 60, 592)]
+    image = photo[IMAGE]
+    np.testing.assert_array_equal(image[:512, :512], image[512:, 512:])
+
+
+def test_the_machine_is_named():
+    named = machine(2, "cpu")
+    assert named["threads"] == 2
+    assert named["processor"]
+    assert {"date", "commit", "torch", "oldfix"} <= set(named)
+
+
+def results(**values):
+    run = {"first": 9.0, "seconds": 8.0, "steps": {"restore": 7.5}, "peak_bytes": 2 << 30}
+    return {
+        "machine": {"threads": 2},
+        "start": {"oldfix --help": 0.5},
+        "megapixels": 2.0,
+        "stages": {"restore": run, "tone": {"error": "no weights\nhere"}},
+        "chain": run,
+        "scan_megapixels": 24.0,
+        "scan": {"error": "not asked for"},
+        "faces": {"seconds": 0.004},
+        **values,
+    }
+
+
+def test_the_page_tells_met_from_missed_and_not_measured():
+    page = to_markdown(json.loads(json.dumps(results())))
+    assert "| 15 s | 4.00 s | met |" in page
+    assert "| 0.4 s | 0.50 s | missed |" in page
+    assert "| 6 GiB | not measured |" in page
+    assert "| 20 ms | 4.00 ms | met |" in page
+    assert "| restore | 4.00 | 9.00 | 2.00 |" in page
+    assert "| tone | – | – | no weights here |" in page
+    assert "On 24 megapixels: not asked for." in page
