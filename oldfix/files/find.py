@@ -12,6 +12,8 @@ from oldfix.files.formats import SUFFIXES
 
 #: A file with a sidecar of this ending is something oldfix wrote, not something to restore.
 SIDECAR_SUFFIX = ".oldfix.json"
+#: A folder of this ending holds the pictures after each step of a photograph.
+STEPS_SUFFIX = ".steps"
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ def find_photos(items: Iterable[str | Path]) -> tuple[list[Found], list[FileErro
     """Find photographs, in order, each once.
 
     A file is taken whatever its name (the content decides when it is read). A folder is searched
-    with its subfolders for the endings of known formats; hidden files and files that have a
-    sidecar of ours are left out. Anything with ``*``, ``?`` or ``[`` that is no file is a glob.
+    with its subfolders for the endings of known formats; hidden files, files that have a sidecar
+    of ours, and folders of kept steps are left out. Anything with ``*``, ``?`` or ``[`` that is no
+    file is a glob.
 
     Returns:
         What was found, and one error for each item that gave nothing; the rest can go on.
@@ -71,8 +74,9 @@ def _in_folder(folder: Path) -> list[Found]:
 
 def _walk(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and _is_photo(path) and path.is_file():
+        parts = path.relative_to(folder).parts
+        left_out = any(part.startswith(".") or part.endswith(STEPS_SUFFIX) for part in parts)
+        if not left_out and _is_photo(path) and path.is_file():
             yield path
 
 

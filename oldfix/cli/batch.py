@@ -1,0 +1,147 @@
+"""Restore many photographs: each on its own, failures told and left behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from oldfix.cli.chains import Chain
+from oldfix.cli.commands import leave
+from oldfix.cli.console import say, say_json, tell
+from oldfix.cli.options import OutputFlags, RunFlags
+from oldfix.cli.outputs import name_outputs, steps_folder
+from oldfix.cli.progress import View, shown
+from oldfix.errors import Cancelled, EnvironmentProblem, FileError, OldfixError, PhotoError
+from oldfix.files.find import find_photos
+from oldfix.files.formats import parse_format
+from oldfix.jobs import Job, run_job, sidecar_path
+from oldfix.photo import Photo
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photograph.
+
+    Attributes:
+        source: the photograph, or what was given for it.
+        output: the file written, or None.
+        seconds: how long it took.
+        error: why it failed, or "".
+        notes: what the user should know about a result.
+    """
+
+    source: str
+    output: Path | None = None
+    seconds: float = 0.0
+    error: str = ""
+    notes: tuple[str, ...] = ()
+
+    def row(self) -> dict[str, Any]:
+        """Return the outcome for JSON."""
+        return {
+            "source": self.source,
+            "output": self.output,
+            "sidecar": sidecar_path(self.output) if self.output else None,
+            "seconds": round(self.seconds, 2),
+            "error": self.error or None,
+            "notes": list(self.notes),
+        }
+
+
+def restore_all(chain: Chain, photos: Sequence[str], out: OutputFlags, how: RunFlags) -> None:
+    """Restore every photograph, and leave with code 4 if some failed.
+
+    Raises:
+        UsageError: names of outputs that cannot be.
+        EnvironmentProblem: a device or weights that cannot be used; nothing more can be done.
+    """
+    found, problems = find_photos(photos)
+    targets = name_outputs(found, out.output, format=out.format)
+    outcomes = [_failed(problem) for problem in problems]
+    jobs = [_job(one.path, target, chain, out) for one, target in zip(found, targets, strict=True)]
+    outcomes += _run_jobs(jobs, chain, out, how)
+    if out.as_json:
+        say_json([outcome.row() for outcome in outcomes])
+    failed = sum(bool(outcome.error) for outcome in outcomes)
+    if len(outcomes) > 1 and not out.quiet:
+        tell(f"{len(outcomes) - failed} restored, {failed} failed")
+    if failed:
+        leave(PhotoError.exit_code)
+
+
+def _job(source: Path, target: Path, chain: Chain, out: OutputFlags) -> Job:
+    return Job(
+        source=source,
+        target=target,
+        given=chain.given,
+        keep_steps=steps_folder(target) if out.keep_steps else None,
+        overwrite=out.overwrite,
+        format=parse_format(out.format).name if out.format else "",
+    )
+
+
+def _failed(problem: FileError) -> Outcome:
+    tell(f"oldfix: {problem}")
+    return Outcome(source=str(problem).partition(":")[0], error=str(problem))
+
+
+def _run_jobs(jobs: Sequence[Job], chain: Chain, out: OutputFlags, how: RunFlags) -> list[Outcome]:
+    from oldfix.runner import Runner
+
+    outcomes = []
+    with (
+        shown(quiet=out.quiet) as view,
+        Runner(
+            device=how.device,
+            precision=how.precision,
+            seed=how.seed,
+            tile=how.tile,
+            batch=how.batch,
+            observer=view,
+        ) as runner,
+    ):
+        for number, job in enumerate(jobs, 1):
+            view.begin(job.source.name, number, len(jobs))
+            outcome = _run_one(job, chain, runner)
+            view.end()
+            _show(outcome, out, view)
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _run_one(job: Job, chain: Chain, runner: Any) -> Outcome:
+    start = time.perf_counter()
+    try:
+        photo = run_job(job, chain.plan, runner)
+    except (EnvironmentProblem, Cancelled):
+        raise
+    except OldfixError as error:
+        return Outcome(str(job.source), error=str(error))
+    except Exception as error:  # one photograph's trouble is not the others'
+        if os.environ.get("OLDFIX_DEBUG"):
+            raise
+        text = f"{job.source}: {type(error).__name__}: {error}; set OLDFIX_DEBUG=1 for details"
+        return Outcome(str(job.source), error=text)
+    seconds = time.perf_counter() - start
+    return Outcome(str(job.source), job.target, seconds, notes=_notes(photo))
+
+
+def _notes(photo: Photo) -> tuple[str, ...]:
+    """What reading converted; warnings of steps were told when they came."""
+    return tuple(photo.meta.extra.get("notes", ()))
+
+
+def _show(outcome: Outcome, out: OutputFlags, view: View) -> None:
+    if outcome.error:
+        tell(f"oldfix: {outcome.error}")
+        return
+    if out.quiet:
+        return
+    for note in outcome.notes:
+        tell(f"{outcome.source}: {note}")
+    if not out.as_json:
+        say(f"{outcome.source} -> {outcome.output} ({outcome.seconds:.1f} s)")

@@ -1,0 +1,55 @@
+"""``oldfix eval``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oldfix.cli.console import say, say_json, say_table, tell
+from oldfix.cli.options import AsJson, Device, Seed
+from oldfix.errors import UsageError
+
+
+def evaluate(
+    name: Annotated[
+        str, typer.Argument(metavar="[SET|all]", help="All sets are listed if none.")
+    ] = "",
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FOLDER", help="Pictures to measure on.")
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER")] = Path("out/eval"),
+    seed: Seed = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many pictures.")] = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Measure the stages on a set of pictures.
+
+    They stand beside doing nothing and classical methods. Writes tables and contact sheets.
+    """
+    if not name:
+        _list(as_json=as_json)
+        return
+    if data is None:
+        raise UsageError(f"eval {name}: needs photographs; add --data FOLDER")
+    from oldfix.evaluation.evaluate import Evaluation, open_host
+
+    host = open_host(device=device, seed=seed)
+    page = Evaluation(data, out, seed, limit, host, tell).run(name)
+    if as_json:
+        say(page.with_suffix(".json").read_text("utf-8"))
+        return
+    say(page.read_text("utf-8"))
+    say(str(page))
+
+
+def _list(*, as_json: bool) -> None:
+    from oldfix.evaluation.sets import load_sets
+
+    sets = load_sets()
+    if as_json:
+        say_json([item.model_dump(mode="json") for item in sets.values()])
+        return
+    say_table(("set", "measures"), ((item.name, item.summary) for item in sets.values()))
