@@ -70,7 +70,7 @@ def test_defects_mark_all_that_structure_changed(seed):
 def test_some_pictures_are_sound_some_lightly_and_some_badly_damaged():
     rng = np.random.default_rng(0)
     image = picture(128, 128)
-    shares = np.array([(age(image, rng=rng).defects > 0.2).mean() for _ in range(300)])
+    shares = np.array([(age(image, rng=rng).defects > 0.2).mean() for _ in range(600)])
     assert 0.25 < (shares == 0).mean() < 0.75
     assert (shares > 0.03).mean() > 0.02
     assert np.median(shares[shares > 0]) < 0.02
