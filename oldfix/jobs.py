@@ -142,6 +142,7 @@ def sidecar(plan: Plan, runner: Runner, job: Job, photo: Photo) -> dict[str, Any
         "precision": runner.precision,
         "tile": runner.tile,
         "batch": runner.batch,
+        "notes": list(photo.meta.extra.get("notes", ())),
         "history": list(photo.history),
     }
 
