@@ -10,7 +10,6 @@ import inspect
 import json
 import os
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
@@ -131,48 +130,56 @@ def commands_page(group: Any) -> str:
     Args:
         group: the command line, a click group (typer's own copy of click in newer versions).
     """
-    sections = [_command_section(path, command) for path, command in _commands(group, "oldfix")]
+    sections = [_command_section(path, command) for path, command in walk_commands(group, "oldfix")]
     return _page("Commands", "What `oldfix --help` and `oldfix COMMAND --help` say.", *sections)
 
 
-def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+def walk_commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Every command below one, depth first, in order of name."""
     yield path, command
     for name, inner in sorted(getattr(command, "commands", {}).items()):
         if not inner.hidden:
-            yield from _commands(inner, f"{path} {name}")
+            yield from walk_commands(inner, f"{path} {name}")
 
 
 def _command_section(path: str, command: Any) -> str:
-    context = command.make_context(path, [], resilient_parsing=True)
-    usage = " ".join([path, *command.collect_usage_pieces(context)])
     shown = [p for p in command.params if not getattr(p, "hidden", False)]
-    records = {
-        kind: [_parameter_row(p, context) for p in shown if p.param_type_name == kind]
-        for kind in ("argument", "option")
-    }
+    arguments = [p for p in shown if p.param_type_name == "argument"]
+    options = [p for p in shown if p.param_type_name == "option"]
+    words = [path, *(["[OPTIONS]"] if options else []), *map(_metavar, arguments)]
+    usage = " ".join([*words, *(["COMMAND …"] if hasattr(command, "commands") else [])])
     parts = [f"## {path}", f"```text\n{usage}\n```", _help_text(command.help or "")]
-    parts += [_table([kind, ""], rows) for kind, rows in records.items() if rows]
-    parts += [_help_text(command.epilog or "")]
+    if arguments:
+        parts.append(_table(["argument", ""], map(_parameter_row, arguments)))
+    if options:
+        parts.append(_table(["option", ""], map(_parameter_row, options)))
+    parts.append(_example(command.epilog or ""))
     return "\n\n".join(part for part in parts if part)
 
 
 def _help_text(text: str) -> str:
-    """A command's help; what Typer is told to keep as written becomes a code block."""
-    paragraphs = inspect.cleandoc(text).split("\n\n")
-    shown = []
-    for paragraph in paragraphs:
-        kept = paragraph.startswith("\b")
-        body = paragraph.removeprefix("\b").strip("\n")
-        shown.append(f"```bash\n{textwrap.dedent(body)}\n```" if kept else body)
-    return "\n\n".join(shown)
+    return inspect.cleandoc(text).replace("\b\n", "")
 
 
-def _parameter_row(parameter: Any, context: Any) -> list[str]:
-    if parameter.param_type_name == "option":
-        names, text = parameter.get_help_record(context) or ("", "")
-        return [f"`{names}`", text]
-    return [f"`{parameter.make_metavar(context)}`", getattr(parameter, "help", "") or ""]
+def _example(epilog: str) -> str:
+    command = epilog.removeprefix("Example: ").strip()
+    return f"```bash\n{command}\n```" if command else ""
+
+
+def _parameter_row(parameter: Any) -> list[str]:
+    """How a parameter is written, and what it means; the same under every version of typer."""
+    text = getattr(parameter, "help", "") or ""
+    default = parameter.default
+    if isinstance(default, str | int | float | Path) and not isinstance(default, bool):
+        text += f" Default: `{default}`." if str(default) else ""
+    if parameter.param_type_name == "argument":
+        return [f"`{_metavar(parameter)}`", text]
+    value = "" if getattr(parameter, "is_flag", False) else f" {_metavar(parameter)}"
+    return [f"`{', '.join(parameter.opts)}{value}`", text]
+
+
+def _metavar(parameter: Any) -> str:
+    return str(parameter.metavar or parameter.name.upper())
 
 
 def cards_page(cards: Iterable[WeightsCard]) -> str:

@@ -6,13 +6,22 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from oldfix import DEFECTS, FACES, IMAGE, Face
 from oldfix.evaluation.bench import Bench, machine
 from oldfix.evaluation.bench_page import to_markdown
-from oldfix.evaluation.bench_worker import group, measure, portrait
+from oldfix.evaluation.bench_worker import group, main, measure, portrait
 
 SMALL = {"megapixels": 0.02, "threads": 1, "device": "cpu", "repeats": 1}
+
+
+@pytest.fixture
+def one_thread():
+    """The worker sets the number of threads; give back what was."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 def test_a_stage_is_timed_in_a_process_of_its_own():
@@ -24,21 +33,15 @@ def test_a_stage_is_timed_in_a_process_of_its_own():
     assert 50e6 < found["peak_bytes"] < 4e9
 
 
-def test_what_a_worker_lacks_is_said():
-    found = Bench(megapixels=0.02, threads=1)._ask(kind="stage", stage="no-such-stage")
-    assert "no stage named 'no-such-stage'" in found["error"]
-    broken = Bench(megapixels=0.02, threads=1)._ask(kind="no-such-kind")
-    assert "KeyError" in broken["error"]
+def test_what_a_worker_lacks_is_said(monkeypatch, capsys, one_thread):
+    asked = json.dumps({**SMALL, "kind": "stage", "stage": "no-such-stage"})
+    monkeypatch.setattr("sys.argv", ["bench_worker", asked])
+    main()
+    assert "no stage named 'no-such-stage'" in json.loads(capsys.readouterr().out)["error"]
 
 
-def test_a_stage_gets_the_keys_it_takes():
-    import torch
-
-    threads = torch.get_num_threads()
-    try:
-        found = measure({**SMALL, "kind": "stage", "stage": "detect-scratches-classical"})
-    finally:
-        torch.set_num_threads(threads)
+def test_a_stage_gets_the_keys_it_takes(one_thread):
+    found = measure({**SMALL, "kind": "stage", "stage": "detect-scratches-classical"})
     assert found["first"] > 0
 
 
