@@ -1,1 +1,77 @@
 """Faces: find them, and refine them without making them someone else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from oldfix import (
+    FACES,
+    IMAGE,
+    Field,
+    Options,
+    StageSpec,
+    WeightsCard,
+    hookimpl,
+    read_cards,
+)
+
+
+class DetectOptions(Options):
+    """Options of ``detect-faces``."""
+
+    model: str = Field("auto", description="weights of the detector")
+    min_size_px: float = Field(
+        20, ge=4, description="smallest face, as the shorter side of its box, in pixels"
+    )
+    confidence: float = Field(
+        0.6, gt=0, lt=1, description="smallest score of a face; lower finds more, also wrong ones"
+    )
+
+
+class RefineOptions(Options):
+    """Options of ``refine-faces``."""
+
+    model: str = Field("auto", description="weights of the refiner")
+    detector: str = Field(
+        "auto", description="weights of the detector that checks that a face stayed itself"
+    )
+    strength: float = Field(
+        1.0, ge=0, le=1, description="how much of the refinement is applied; 0 leaves faces alone"
+    )
+    grain: float = Field(
+        0.5, ge=0, le=1, description="how much of the photograph's own fine texture a face keeps"
+    )
+
+
+DETECT = StageSpec(
+    name="detect-faces",
+    summary="Find faces and their eyes, nose and mouth corners, from small to filling the picture",
+    run="oldfix_faces.detect:detect",
+    options=DetectOptions,
+    produces=frozenset({FACES}),
+    roles=frozenset({"detect-faces"}),
+    weights={"model": "detect-faces"},
+)
+REFINE = StageSpec(
+    name="refine-faces",
+    summary="Refine each face in place, and leave alone those that would become someone else",
+    run="oldfix_faces.refine:refine",
+    options=RefineOptions,
+    needs=frozenset({IMAGE, FACES}),
+    produces=frozenset({IMAGE}),
+    roles=frozenset({"refine-faces"}),
+    weights={"model": "refine-faces", "detector": "detect-faces"},
+)
+
+
+@hookimpl
+def oldfix_stages() -> Iterable[StageSpec]:
+    """Return the two stages."""
+    return [DETECT, REFINE]
+
+
+@hookimpl
+def oldfix_weights() -> Iterable[WeightsCard]:
+    """Return the cards of detectors and refiners."""
+    return read_cards(Path(__file__).with_name("weights.toml"))

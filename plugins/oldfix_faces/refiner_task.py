@@ -82,7 +82,9 @@ class RefinerTask:
         """PSNR of held-out faces, and of the damaged faces as they came."""
         before, after = [], []
         for damaged, target in self.held:
-            image, truth = (part.astype(np.float32) / 255 for part in (damaged, target))
+            image, truth = (
+                (part / np.float32(255)).astype(np.float32) for part in (damaged, target)
+            )
             before.append(psnr(image, truth))
             after.append(psnr(refined(net, image), truth))
         return {"score": float(np.mean(after)), "input": float(np.mean(before))}

@@ -1,0 +1,125 @@
+"""Put a correction back into a photograph, inside the face only."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from oldfix import with_luminance_of
+from oldfix_faces.align import Alignment, box_around, corners, uncrop
+
+Array = NDArray[np.float32]
+
+#: Softness of the mask and width of the free frame around it, as parts of the crop.
+_FEATHER, _FRAME = 0.035, 0.04
+
+
+def face_mask(points: NDArray[np.floating], size: int) -> Array:
+    """Return where a face may change: 1 inside, softly falling to 0.
+
+    The hull of the landmarks, carried up to the brow, down to the chin and out to the cheeks.
+
+    Args:
+        points: (5, 2) landmarks in the crop.
+        size: width and height of the crop, in pixels.
+
+    Returns:
+        (size, size) float32 in [0, 1], zero at the crop's border.
+    """
+    mask = np.zeros((size, size), np.float32)
+    hull = cv2.convexHull(np.round(outline(points)).astype(np.int32))
+    cv2.fillConvexPoly(mask, hull, 1.0)
+    frame = max(1, round(_FRAME * size))
+    mask[:frame], mask[-frame:], mask[:, :frame], mask[:, -frame:] = 0, 0, 0, 0
+    soft = cv2.GaussianBlur(mask, (0, 0), _FEATHER * size)
+    distance = np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)
+    ramp = np.clip(distance / frame, 0, 1)
+    return np.asarray(soft * ramp[:, None] * ramp[None], np.float32)
+
+
+def outline(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return points around a face: brow, temples, cheeks and chin, (8, 2)."""
+    left, right, _, mouth_left, mouth_right = np.asarray(points, np.float64)
+    eyes, mouth = (left + right) / 2, (mouth_left + mouth_right) / 2
+    down = mouth - eyes
+    # A head turned aside has near eyes but is as wide as before.
+    across = np.array([down[1], -down[0]])
+    across *= max(np.hypot(*(right - left)) / max(np.hypot(*down), 1e-6), 0.75)
+    return np.array(
+        [
+            eyes - 0.9 * down - 0.45 * across,
+            eyes - 0.9 * down + 0.45 * across,
+            eyes - 0.3 * down - 0.95 * across,
+            eyes - 0.3 * down + 0.95 * across,
+            mouth - 0.1 * down - 0.85 * across,
+            mouth - 0.1 * down + 0.85 * across,
+            mouth + 0.75 * down - 0.35 * across,
+            mouth + 0.75 * down + 0.35 * across,
+        ]
+    )
+
+
+def paste(
+    image: Array,
+    correction: Array,
+    mask: Array,
+    alignment: Alignment,
+    *,
+    covered: Array,
+    toned: bool,
+) -> None:
+    """Add a correction to a photograph, in place; nothing outside the mask changes.
+
+    Only the box of the crop is read and written, so the cost does not grow with the photograph.
+
+    Args:
+        image: (H, W, 3) float32 in [0, 1]. Changed.
+        correction: (size, size, 3) float32, in the aligned crop.
+        mask: (size, size) float32, in the aligned crop.
+        alignment: from photograph to crop.
+        covered: (H, W) float32, how far earlier faces have already changed each pixel. Changed.
+        toned: change luminance only; the correction is then grey and its first channel is used.
+    """
+    box = box_around(alignment.to_photo(corners(alignment.size)), image.shape[:2])
+    if box.empty:
+        return
+    weight = np.clip(uncrop(mask, alignment, box), 0, 1) * (1 - covered[box.slices])
+    weight[weight < 1 / 1024] = 0
+    covered[box.slices] += weight
+    change = uncrop(correction, alignment, box) * weight[..., None]
+    region = image[box.slices]
+    touched = weight > 0
+    if toned:
+        changed = with_changed_luminance(region, change[..., 0])
+    else:
+        changed = np.clip(region + change, 0, 1)
+    region[touched] = changed[touched]
+
+
+def with_changed_luminance(image: Array, change: Array) -> Array:
+    """Add a change to a picture's grey version and give the picture its luminance.
+
+    Args:
+        image: (H, W, 3) float32 RGB in [0, 1].
+        change: (H, W) float32, in sRGB-encoded grey.
+    """
+    if is_exactly_grey(image):
+        return np.asarray(np.clip(image + change[..., None], 0, 1), np.float32)
+    grey = grey_of(image)
+    return with_luminance_of(image, np.clip(grey + change[..., None], 0, 1))
+
+
+def grey_of(image: Array) -> Array:
+    """Return the grey picture (three equal channels) of the same L*."""
+    if is_exactly_grey(image):
+        return image
+    return with_luminance_of(np.full_like(image, 0.5), image)
+
+
+def is_exactly_grey(image: Array) -> bool:
+    """Whether the three channels are equal."""
+    return bool(
+        np.array_equal(image[..., 0], image[..., 1])
+        and np.array_equal(image[..., 0], image[..., 2])
+    )
