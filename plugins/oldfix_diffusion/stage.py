@@ -23,7 +23,7 @@ def restore(photo: Photo, options: RestoreOptions, ctx: Context) -> Photo:
     image = photo[IMAGE]
     mask = photo.get(DEFECTS)
     marked = np.zeros(image.shape[:2], np.float32) if mask is None else mask
-    holes = _squares(marked)
+    holes = squares(marked)
     with ctx.model(options.model) as restorer, ctx.model(restorer.card.requires[0]) as latent:
 
         def predict(z: _Array, t: float) -> _Array:
@@ -37,7 +37,7 @@ def restore(photo: Photo, options: RestoreOptions, ctx: Context) -> Photo:
     return photo.put(IMAGE, np.clip(result, 0.0, 1.0, dtype=np.float32))
 
 
-def _squares(mask: _Array) -> _Array:
+def squares(mask: _Array) -> _Array:
     """(H, W) to (ceil(H/4), ceil(W/4), 16): the pixels of each latent position, row by row."""
     height, width = mask.shape
     padded = np.pad(mask, ((0, -height % _FACTOR), (0, -width % _FACTOR)), mode="edge")

@@ -29,9 +29,10 @@ _Image = NDArray[np.float32]
 def train(request: TrainRequest) -> Path:
     """Train the restorer; writes ``restorer-s.safetensors`` and ``.json`` with its figures.
 
-    The autoencoder is ``latent-f4-s.safetensors`` of the same folder, or else the installed one.
+    The autoencoder is the one trained in the folder ``latent-f4-s`` beside ``request.out``, if
+    there is one, else the installed one.
     """
-    beside = request.out / "latent-f4-s.safetensors"
+    beside = request.out.parent / CARDS[0].id / CARDS[0].file
     latent = load_autoencoder(beside if beside.is_file() else installed(CARDS[0]))
     task = RestorerTask(PhotoPool.read(request.data, max_side=1024), latent.to(request.device))
     net = fit(task, _SETTINGS, request)
