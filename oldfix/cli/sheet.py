@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image as Pillow, ImageDraw, ImageFont
 
 from oldfix.files.atomic import atomic
-from oldfix.photo import Image, Mask
+
+if TYPE_CHECKING:
+    from oldfix.photo import Image, Mask
 
 _LABEL = 28
 _LARGEST = 1024  # side of a picture on a sheet

@@ -1,0 +1,296 @@
+"""The commands that show things: lists in text and JSON, help, start-up cost, and small wares."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from oldfix.cli.app import build_app
+from oldfix.cli.progress import Bars
+from oldfix.events import StepFinished, StepProgress, StepStarted, Warned
+
+from .conftest import PLUGINS, Cli
+
+CONTENT = b"weights of the kit"
+LISTS = (
+    ("stages",),
+    ("stages", "lighten"),
+    ("plugins",),
+    ("weights", "list"),
+    ("weights", "verify"),
+    ("doctor",),
+    ("eval",),
+    ("plan",),
+)
+
+
+@pytest.mark.parametrize("command", LISTS, ids=" ".join)
+def test_every_list_has_json(cli: Cli, command: tuple[str, ...]) -> None:
+    assert json.loads(cli(*command, "--json").stdout) is not None
+
+
+def test_help_of_every_command_has_an_example(cli: Cli) -> None:
+    commands = [(info.name,) for info in build_app().registered_commands]
+    weights = [("weights", name) for name in ("list", "pull", "verify", "import")]
+    assert ("wave",) in commands
+    for command in ((), *commands, *weights):
+        result = cli(*command, "--help")
+        assert result.exit_code == 0
+        if command != ("wave",):
+            assert "Example: oldfix " in result.stdout, command
+
+
+def test_no_arguments_shows_the_help(cli: Cli) -> None:
+    assert "Commands:" in cli().stdout
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version").stdout.startswith("oldfix ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("restroe",), "did you mean 'restore'"),
+        (("restore",), "missing argument 'PHOTO'"),
+        (("restore", "x.jpg", "--fcaes"), "no such option: --fcaes"),
+        (("restore", "x.jpg", "--seed", "-1"), "greater than or equal to 0"),
+        (("stages", "lihgten"), "did you mean 'lighten'"),
+        (("weights", "pull", "kit-m"), "did you mean 'kit-"),
+        (("train", "kit", "--data", "."), "did you mean 'kit-s'"),
+        (("train", "kit-s", "--data", "gone"), "gone does not exist"),
+        (("eval", "scratchs"), "--data FOLDER"),
+        (("age", "x.jpg", "--recipe", "old-foto"), "did you mean 'old-photo'"),
+    ],
+)
+def test_wrong_usage_is_one_line(cli: Cli, arguments: tuple[str, ...], words: str) -> None:
+    result = cli(*arguments)
+    assert result.exit_code == 2
+    assert words.lower() in result.stderr.lower()
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert result.stdout == ""
+
+
+def start(code: str, *arguments: str) -> str:
+    script = f"import sys\nfrom oldfix.cli.app import main\ntry:\n    main()\nfinally:\n    {code}"
+    environment = os.environ | {"OLDFIX_PLUGINS": str(PLUGINS), "OLDFIX_BLOCK": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout + done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "print('HEAVY', {'torch', 'numpy', 'cv2', 'PIL', 'rich'} & set(sys.modules))"
+    assert "HEAVY set()" in start(heavy, "--help")
+
+
+@pytest.mark.parametrize(
+    "command", [("stages",), ("plugins",), ("plan", "--faces"), ("weights", "list")]
+)
+def test_looking_around_imports_no_torch(command: tuple[str, ...]) -> None:
+    text = start("print('TORCH', 'torch' in sys.modules)", *command)
+    assert "TORCH False" in text
+
+
+def test_broken_plugins_are_listed_and_hurt_nobody(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, album: Path
+) -> None:
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    (folder / "kit.py").write_text((PLUGINS / "kit.py").read_text())
+    (folder / "zz_explodes.py").write_text("raise ImportError('no module named nothing')")
+    (folder / "zz_twin.py").write_text((PLUGINS / "kit.py").read_text())
+    monkeypatch.setenv("OLDFIX_PLUGINS", str(folder))
+    rows = {row["name"]: row["error"] for row in json.loads(cli("plugins", "--json").stdout)}
+    assert "no module named nothing" in rows["zz_explodes"]
+    assert "already provided by plugin 'kit'" in rows["zz_twin"]
+    assert rows["kit"] is None
+    assert cli("restore", album / "a.png").exit_code == 0
+    doctor = cli("doctor")
+    assert doctor.exit_code == 3
+    assert "WRONG plugin zz_explodes" in doctor.stdout
+
+
+def test_plugins_add_commands(cli: Cli) -> None:
+    assert cli("wave").stdout == "hello from a plugin\n"
+
+
+def test_stage_page_shows_options(cli: Cli) -> None:
+    text = cli("stages", "lighten").stdout
+    for word in ("amount", "0.1", "between 0 and 1", "how much lighter"):
+        assert word in text
+
+
+class TestWeights:
+    def put(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "weights").mkdir(exist_ok=True)
+        (tmp_path / "weights" / "kit-s.bin").write_bytes(content)
+
+    def test_list_says_what_is_installed(self, cli: Cli, tmp_path: Path) -> None:
+        self.put(tmp_path, CONTENT)
+        rows = {row["id"]: row for row in json.loads(cli("weights", "list", "--json").stdout)}
+        assert rows["kit-s"]["auto"] is True
+        assert rows["kit-l"]["file"] is None
+
+    def test_verify(self, cli: Cli, tmp_path: Path) -> None:
+        self.put(tmp_path, CONTENT)
+        assert cli("weights", "verify").exit_code == 0
+        self.put(tmp_path, CONTENT[::-1])
+        result = cli("weights", "verify")
+        assert result.exit_code == 3
+        assert "sha256" in result.stderr
+        missing = cli("weights", "verify", "kit-l")
+        assert missing.exit_code == 3
+
+    def test_import(self, cli: Cli, tmp_path: Path) -> None:
+        (tmp_path / "download.bin").write_bytes(CONTENT)
+        result = cli("weights", "import", tmp_path / "download.bin", "--as", "kit-s")
+        assert result.exit_code == 0, result.stderr
+        assert (tmp_path / "weights" / "kit-s.bin").read_bytes() == CONTENT
+        wrong = cli("weights", "import", tmp_path / "download.bin", "--as", "kit-l")
+        assert wrong.exit_code == 3
+
+    def answer(self, monkeypatch: pytest.MonkeyPatch, content: bytes | Exception) -> list[str]:
+        asked: list[str] = []
+
+        def urlopen(url: str, timeout: float) -> Any:
+            asked.append(url)
+            if isinstance(content, Exception):
+                raise content
+            return io.BytesIO(content)
+
+        monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+        return asked
+
+    def test_pull(self, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = self.answer(monkeypatch, CONTENT)
+        assert cli("weights", "pull", "kit-s").exit_code == 0
+        assert asked == ["https://weights.invalid/kit-s.bin"]
+        assert (tmp_path / "weights" / "kit-s.bin").read_bytes() == CONTENT
+        assert "installed already" in cli("weights", "pull", "kit-s").stdout
+        assert len(asked) == 1
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (CONTENT[::-1], "sha256"),
+            (CONTENT[:5], "sent 5 bytes"),
+            (CONTENT * 2, "sends more than"),
+            (urllib.error.URLError("no route to host"), "no route to host"),
+            (urllib.error.HTTPError("u", 404, "Not Found", None, None), "Not Found"),  # type: ignore[arg-type]
+            (TimeoutError("timed out"), "timed out"),
+        ],
+    )
+    def test_pull_keeps_nothing_wrong(
+        self,
+        cli: Cli,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        content: bytes | Exception,
+        words: str,
+    ) -> None:
+        self.answer(monkeypatch, content)
+        result = cli("weights", "pull", "kit-s")
+        assert result.exit_code == 3
+        assert words in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 2, "what is fetched, and what went wrong"
+        assert not (tmp_path / "weights" / "kit-s.bin").exists()
+
+    def test_pull_of_what_has_no_address(self, cli: Cli) -> None:
+        result = cli("weights", "pull", "kit-l")
+        assert result.exit_code == 3
+        assert "no https address" in result.stderr
+
+    def test_digest_of_the_kit(self) -> None:
+        """The other tests rest on it."""
+        assert len(hashlib.sha256(CONTENT).hexdigest()) == 64
+
+
+def test_train_calls_the_cards_function(cli: Cli, tmp_path: Path) -> None:
+    result = cli("train", "kit-s", "--data", tmp_path, "--minutes", 3, "-o", tmp_path / "runs")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.strip() == str(tmp_path / "runs" / "kit-s" / "trained-for-3.bin")
+
+
+class TestAge:
+    def test_same_seed_same_damage(self, cli: Cli, tmp_path: Path) -> None:
+        pixels = np.full((64, 64, 3), 128, np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "a.png")
+        for number, seed in enumerate((3, 3, 4)):
+            out = tmp_path / f"{number}.png"
+            assert cli("age", tmp_path / "a.png", "--seed", seed, "-o", out).exit_code == 0
+        one, two, three = (tmp_path.joinpath(f"{i}.png").read_bytes() for i in range(3))
+        assert one == two
+        assert one != three
+
+    def test_truth(self, cli: Cli, album: Path) -> None:
+        result = cli("age", album / "a.png", "--recipe", "scratches", "--truth")
+        assert result.exit_code == 0, result.stderr
+        made = {path.name for path in album.glob("a.aged*")}
+        assert made == {
+            "a.aged.png",
+            "a.aged.target.png",
+            "a.aged.defects.png",
+            "a.aged.steps.json",
+        }
+        assert json.loads((album / "a.aged.steps.json").read_text())["recipe"] == "scratches"
+
+    def test_bad_ones_among_good_ones(self, cli: Cli, album: Path) -> None:
+        result = cli("age", album / "gone.jpg", album / "a.png")
+        assert result.exit_code == 4
+        assert "gone.jpg: not found" in result.stderr
+        assert (album / "a.aged.png").exists()
+
+
+class TestDemo:
+    def test_portrait(self, cli: Cli, tmp_path: Path) -> None:
+        result = cli("demo", "-o", tmp_path, "--json")
+        assert result.exit_code == 0, result.stderr
+        report = json.loads(result.stdout)
+        assert all(Path(file).exists() for file in report["files"])
+        names = {path.name for path in tmp_path.glob("portrait*")}
+        assert names == {
+            "portrait.original.png", "portrait.aged.png", "portrait.restored.png",
+            "portrait.restored.png.oldfix.json", "portrait.side-by-side.png", "portrait.damage.png",
+        }  # fmt: skip
+        assert {row["against"] for row in report["measured"]} == {
+            "original in colour",
+            "its luminance",
+        }
+        assert set(report["seconds"]) >= {"restore", "colorize"}
+
+    def test_photograph_of_the_user(self, cli: Cli, album: Path, tmp_path: Path) -> None:
+        for _ in range(2):
+            result = cli("demo", album / "b.jpg", "-o", tmp_path / "demo")
+            assert result.exit_code == 0, result.stderr
+        assert (tmp_path / "demo" / "b.restored.png").exists()
+        assert "PSNR" not in result.stdout
+
+
+def test_bars_move_forward(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bars() as bars:
+        bars.begin("a.jpg", 1, 2)
+        for index in range(2):
+            bars(StepStarted("a.jpg", "one", index, 2))
+            bars(StepProgress("a.jpg", "one", 1, 2))
+            bars(Warned("a.jpg", "one", "look [here]"))
+            bars(StepFinished("a.jpg", "one", 0.1))
+        bars.end()
+    assert "look [here]" in capsys.readouterr().err
