@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import platform
 import statistics
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from oldfix.engine.models import choose_device
 from oldfix.errors import EnvironmentProblem, PhotoError, UsageError
 from oldfix.evaluation.contact import best_median_worst, picture_of, write_sheet
 from oldfix.evaluation.measures import measure
@@ -110,13 +113,18 @@ class Evaluation:
         return table, outcomes, asked
 
     def _run_all(self) -> Path:
-        parts = []
+        parts, measured = [], []
         for name in load_sets():
             try:
-                parts.append(self.run(name).read_text("utf-8"))
+                page = self.run(name)
+                parts.append(page.read_text("utf-8"))
+                measured.append(page.with_suffix(".json"))
             except EnvironmentProblem as error:
                 self.say(str(error))
                 parts.append(f"## {name}\n\nNot measured: {error}\n")
+        self.out.mkdir(parents=True, exist_ok=True)
+        tables = [json.loads(path.read_text("utf-8")) for path in measured]
+        (self.out / "all.json").write_text(json.dumps(tables, ensure_ascii=False) + "\n", "utf-8")
         index = self.out / "all.md"
         index.write_text("\n".join(parts), "utf-8")
         return index
@@ -138,7 +146,8 @@ class Evaluation:
             "recipe": chosen.recipe,
             "without": ", ".join(chosen.without),
             "crop": chosen.crop or "none",
-            "device": self.host.runner.device,
+            "device": str(choose_device(self.host.runner.device)),
+            "threads": torch.get_num_threads(),
             "machine": platform.machine(),
         }
         return facts | {name: version(name) for name in _VERSIONS}

@@ -168,21 +168,34 @@ def _chain_row(switches: tuple[str, ...], host: Host) -> Row | Skipped:
 
 
 def _swept(spec: StageSpec, step: Step, host: Host) -> Callable[[Sample], Any] | None:
-    """Rank pixels by the highest threshold at which a detector still marks them."""
-    limits = spec.options.model_json_schema().get("properties", {}).get("threshold", {})
-    top = limits.get("maximum", limits.get("exclusiveMaximum"))
-    if top is None:
-        return None
+    """Rank pixels by the highest threshold at which a detector still marks them.
+
+    None if the stage has no number called ``threshold`` with limits on both sides.
+    """
     names = {"threshold", "low_threshold"} & set(spec.options.model_fields)
+    limits = [pair for name in names if (pair := _limits(spec, name)) is not None]
+    if "threshold" not in names or len(limits) < len(names):
+        return None
+    low, high = max(pair[0] for pair in limits), min(pair[1] for pair in limits)
 
     def plan_at(value: float) -> Plan:
         options = {**step.options, **dict.fromkeys(names, value)}
         return host.plan((replace(step, options=options),))
 
-    plans = {share: plan_at(share * top) for share in _SWEEP}
+    plans = {share: plan_at(low + share * (high - low)) for share in _SWEEP}
 
     def scores(sample: Sample) -> Any:
         maps = [share * (host.run(p, sample)[DEFECTS] > 0.5) for share, p in plans.items()]
         return np.max(maps, axis=0)
 
     return scores
+
+
+def _limits(spec: StageSpec, option: str) -> tuple[float, float] | None:
+    """Lowest and highest value of a number, or None."""
+    schema = spec.options.model_json_schema()["properties"][option]
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    if schema.get("type") != "number" or low is None or high is None:
+        return None
+    return float(low), float(high)

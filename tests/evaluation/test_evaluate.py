@@ -13,7 +13,7 @@ from oldfix import DEFECTS, EnvironmentProblem, Runner, UsageError
 from oldfix.evaluation import rows as classical_rows
 from oldfix.evaluation.evaluate import Evaluation, evaluate
 from oldfix.evaluation.rows import Row, Skipped
-from oldfix.evaluation.sets import Sample, load_set
+from oldfix.evaluation.sets import Sample, load_set, load_sets
 from oldfix.evaluation.stages import Host, stage_rows
 from oldfix.testing import TinyStore
 from oldfix.weights.store import Store
@@ -145,6 +145,8 @@ def test_everything_says_what_it_left_out(host, folder, tmp_path, quick):
         assert f"## {name}" in text
     assert "Not measured: eval detection" in text
     assert "restore: fill (defects found)" in said
+    tables = json.loads(page.with_suffix(".json").read_text())
+    assert [t["name"] for t in tables] == [*load_sets()][: len(tables)] and len(tables) == 6
 
 
 def test_unknown_set(host, folder, tmp_path):
