@@ -9,6 +9,7 @@ import typer
 
 from oldfix.cli import (
     age,
+    bench,
     demo,
     doctor,
     evaluate,
@@ -34,6 +35,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("age", age.age, "age photo.jpg --seed 3 --truth"),
     ("train", train.train, "train scratch-unet-s --data photographs/ --minutes 40"),
     ("eval", evaluate.evaluate, "eval restore --data photographs/"),
+    ("bench", bench.bench, "bench --megapixels 1 --threads 2"),
 )
 
 
