@@ -150,7 +150,8 @@ class _Run:
         """Measure the averaged network, and remember it if it is the best so far."""
         progress = self.state.progress
         net = self.state.ema.module.eval()
-        with torch.random.fork_rng(), torch.inference_mode(), self.autocast():
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices), torch.inference_mode(), self.autocast():
             figures = dict(self.task.validate(net))
         if "score" not in figures:
             raise OldfixError(f"{type(self.task).__name__}.validate: must return a 'score'")
