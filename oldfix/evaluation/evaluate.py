@@ -31,6 +31,7 @@ from oldfix.evaluation.tables import (
     mean_of,
     write_table,
 )
+from oldfix.photo import FACES
 from oldfix.registry import discover
 from oldfix.runner import Runner
 from oldfix.weights.store import Store
@@ -133,8 +134,8 @@ class Evaluation:
         asked = samples(chosen, self.data, self.seed, self.limit)
         if chosen.name != "detection":
             return list(asked)
-        find = official_detector(self.host)
-        answered = [replace(sample, truth=find(sample)) for sample in asked]
+        _, plan = official_detector(self.host)
+        answered = [replace(s, truth=self.host.run(plan, s)[FACES]) for s in asked]
         with_faces = [sample for sample in answered if sample.truth]
         if not with_faces:
             raise UsageError(f"{self.data}: no face was found in any picture; give portraits")
@@ -150,6 +151,8 @@ class Evaluation:
             "threads": torch.get_num_threads(),
             "machine": platform.machine(),
         }
+        if chosen.name == "detection":
+            facts["truth"] = official_detector(self.host)[0]
         return facts | {name: version(name) for name in _VERSIONS}
 
     def _write_sheet(self, table: Table, outcomes: list[_Outcome], asked: list[Sample]) -> None:

@@ -76,6 +76,12 @@ def _masked(output: Any, sample: Sample) -> tuple[float, float]:
     return metrics.masked_psnr(output, sample.truth, sample.known[DEFECTS])
 
 
+def _f1(output: Any, sample: Sample, tolerance_px: float) -> float:
+    if not (sample.truth > 0.5).any():
+        return float("nan")
+    return metrics.f1(output, sample.truth, tolerance_px=tolerance_px)
+
+
 def _colourfulness_gap(output: Any, sample: Sample) -> float:
     return abs(metrics.colourfulness(output) - metrics.colourfulness(sample.truth))
 
@@ -95,8 +101,9 @@ MEASURES: dict[str, Measure] = {
     "luminance_error": _luminance_error,
     "average_precision": lambda scores, sample: metrics.average_precision(scores, sample.truth),
     "roc_auc": lambda scores, sample: metrics.roc_auc(scores, sample.truth),
-    "f1": lambda output, sample: metrics.f1(output, sample.truth),
-    "f1_2px": lambda output, sample: metrics.f1(output, sample.truth, tolerance_px=2),
+    "f1": lambda output, sample: _f1(output, sample, 0),
+    "f1_2px": lambda output, sample: _f1(output, sample, 2),
+    "false_marks": lambda output, sample: metrics.false_marks(output, sample.truth),
     "face_precision": _face_precision,
     "face_recall": _face_recall,
     "face_f1": _face_f1,

@@ -24,10 +24,11 @@ CONVENTIONS = {
     "colourfulness_gap": "absolute difference in Hasler-Suesstrunk colourfulness (0-255 scale)",
     "luminance_error": "largest absolute difference in L* from the input",
     "average_precision": "area under precision over recall, in steps, per pixel; stages that give "
-    "a mask are run at nine thresholds to rank the pixels",
+    "a mask are run at nine thresholds to rank the pixels; pictures without damage left out",
     "roc_auc": "area under the ROC curve, per pixel, ties count half",
-    "f1": "harmonic mean of precision and recall, per pixel",
-    "f1_2px": "F1 where a pixel counts as hit within 2 px",
+    "f1": "harmonic mean of precision and recall, per pixel; pictures without damage left out",
+    "f1_2px": "F1 where a pixel counts as hit within 2 px; pictures without damage left out",
+    "false_marks": "percent of the sound pixels farther than 2 px from damage that are marked",
     "face_f1": "per picture: twice the hits over faces found and true; a hit has IoU >= 0.5",
     "face_recall": "per picture: share of the true faces that were found",
     "face_precision": "per picture: share of the faces found that are true; nan where none is",
@@ -192,6 +193,24 @@ def f1(prediction: Array, truth: Array, *, tolerance_px: float = 0) -> float:
     precision = float(_near(true, tolerance_px)[marked].mean())
     recall = float(_near(marked, tolerance_px)[true].mean())
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def false_marks(prediction: Array, truth: Array, *, tolerance_px: float = 2) -> float:
+    """Percent of sound pixels that are marked; nan where nothing is sound.
+
+    Args:
+        prediction: (H, W); marked where > 0.5.
+        truth: (H, W); damaged where > 0.5.
+        tolerance_px: pixels this near to damage are not counted.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    _same_shape(prediction, truth)
+    damaged = np.asarray(truth) > 0.5
+    sound = ~_near(damaged, tolerance_px) if damaged.any() else ~damaged
+    marked = np.asarray(prediction) > 0.5
+    return 100 * float(marked[sound].mean()) if sound.any() else math.nan
 
 
 def _near(mask: NDArray[np.bool_], distance_px: float) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from oldfix.errors import EnvironmentProblem, OldfixError
 from oldfix.evaluation.rows import Row, Skipped
 from oldfix.evaluation.sets import EvaluationSet, Sample
 from oldfix.jobs import preset
-from oldfix.photo import DEFECTS, FACES, IMAGE, REFERENCES, Face, Key, Meta, Photo
+from oldfix.photo import DEFECTS, FACES, IMAGE, REFERENCES, Key, Meta, Photo
 from oldfix.pipeline import Pipeline, Step
 from oldfix.plan import Plan
 from oldfix.registry import Registry
@@ -88,8 +88,8 @@ def stage_rows(chosen: EvaluationSet, host: Host) -> list[Row | Skipped]:
     return rows
 
 
-def official_detector(host: Host) -> Callable[[Sample], tuple[Face, ...]]:
-    """Return the best published face detector that is installed, as a source of truth.
+def official_detector(host: Host) -> tuple[str, Plan]:
+    """Return the best published face detector that is installed: its card's id, and its plan.
 
     Raises:
         EnvironmentProblem: none is installed.
@@ -99,8 +99,7 @@ def official_detector(host: Host) -> Callable[[Sample], tuple[Face, ...]]:
             cards = [c for c in host.registry.cards.values() if c.role == role and c.url]
             best = host.store.best(cards, role)
             if best is not None:
-                plan = host.plan((Step(spec.name, options={option: best.id}),))
-                return lambda sample: host.run(plan, sample)[FACES]
+                return best.id, host.plan((Step(spec.name, options={option: best.id}),))
     raise EnvironmentProblem(
         "eval detection: needs a published face detector as truth, and none is installed; "
         "see 'oldfix weights list', then 'oldfix weights pull' or 'oldfix weights import'"

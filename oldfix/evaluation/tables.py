@@ -14,7 +14,7 @@ import numpy as np
 from oldfix.evaluation.metrics import CONVENTIONS
 
 #: Metrics of which less is better.
-LOWER_IS_BETTER = frozenset({"ciede2000", "colourfulness_gap", "luminance_error"})
+LOWER_IS_BETTER = frozenset({"ciede2000", "colourfulness_gap", "false_marks", "luminance_error"})
 _RESAMPLES = 1000
 
 

@@ -152,6 +152,17 @@ def test_f1_of_empty_masks(marked, true, expected):
     assert metrics.f1(np.full((3, 3), marked), np.full((3, 3), true)) == expected
 
 
+def test_false_marks_leave_out_the_edge_of_damage():
+    truth, marks = np.zeros((10, 10)), np.zeros((10, 10))
+    truth[:, 0] = 1
+    marks[:, 2] = 1
+    assert metrics.false_marks(marks, truth) == 0
+    marks[:, 9] = 1
+    assert metrics.false_marks(marks, truth) == pytest.approx(100 / 7)
+    assert metrics.false_marks(marks, np.zeros((10, 10))) == pytest.approx(20)
+    assert math.isnan(metrics.false_marks(marks, np.ones((10, 10))))
+
+
 def test_unlike_shapes_are_refused():
     with pytest.raises(ValueError, match=r"shapes differ, \(2, 2, 3\) and \(3, 2, 3\)"):
         metrics.psnr(np.zeros((2, 2, 3)), np.zeros((3, 2, 3)))
