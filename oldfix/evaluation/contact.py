@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow, ImageDraw, ImageFont
 
-_CELL = 256
+_CELL = 384
 _LABEL = 18
 _MARK = (255, 80, 0)
 
@@ -20,7 +20,7 @@ def write_sheet(path: Path, lines: Sequence[tuple[str, Mapping[str, NDArray[np.u
 
     Args:
         path: file to write.
-        lines: (what the line shows, label -> (H, W, 3) uint8 RGB); pictures are shrunk to 256 px.
+        lines: (what the line shows, label -> (H, W, 3) uint8 RGB); pictures larger than 384 px are shrunk.
     """
     width = max(len(cells) for _, cells in lines) * _CELL
     height = len(lines) * (_CELL + 2 * _LABEL)
@@ -82,4 +82,4 @@ def _fitted(picture: NDArray[np.uint8]) -> Pillow.Image:
 
 
 def _shortened(label: str) -> str:
-    return label if len(label) <= 42 else f"{label[:41]}…"
+    return label if len(label) <= 60 else f"{label[:59]}…"

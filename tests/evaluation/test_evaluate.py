@@ -107,7 +107,7 @@ def test_an_evaluation_writes_table_page_and_sheet(host, folder, tmp_path, quick
     assert known["means"]["psnr"]["count"] == 3
     assert by_name["fill (no defects)"]["unchanged"] == 3
     with Pillow.open(tmp_path / "restore.png") as sheet:
-        assert sheet.width >= 3 * 256
+        assert sheet.width >= 3 * 384
     text = page.read_text()
     assert "| identity |" in text
     assert "3 came back unchanged" in text

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tomllib
-import venv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -59,8 +58,9 @@ def test_its_own_tests_pass(installed, tmp_path):
 
 @pytest.mark.slow
 def test_it_installs_into_a_clean_environment(tmp_path):
-    venv.create(tmp_path / "clean", with_pip=True)
-    python = str(tmp_path / "clean" / "bin" / "python")
+    folder = tmp_path / "clean"
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    run([python, "-m", "pip", "install", "-q", str(ROOT), f"{EXAMPLE}[test]"], clean, tmp_path)
+    run(["make", "-C", str(ROOT), "install", f"VENV={folder}"], clean, tmp_path)
+    python = str(folder / "bin" / "python")
+    run([python, "-m", "pip", "install", "-q", f"{EXAMPLE}[test]"], clean, tmp_path)
     run([python, "-m", "pytest", "-q", str(EXAMPLE / "tests")], clean, tmp_path)
