@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from importlib import metadata
 
 from oldfix.cli.commands import leave
 from oldfix.cli.console import say, say_json
@@ -14,6 +15,7 @@ from oldfix.cli.options import AsJson
 from oldfix.errors import EnvironmentProblem, WeightsError
 
 _LIBRARIES = ("numpy", "scipy", "PIL", "imagecodecs", "tifffile", "skimage", "safetensors")
+_GIVEN = ("basicsr", "facexlib", "gfpgan")
 
 
 @dataclass(frozen=True)
@@ -101,19 +103,13 @@ def check_libraries() -> Iterator[Finding]:
             yield Finding(name, True, str(getattr(module, "__version__", "present")))
 
 
-def check_bridges() -> Iterator[Finding]:
-    """basicsr, facexlib and gfpgan through the door that keeps them working."""
-    from oldfix import compat
-
-    modules = ("basicsr.archs", "facexlib.detection", "gfpgan.archs.gfpganv1_clean_arch")
-    for name in modules:
-        package = name.partition(".")[0]
+def check_given() -> Iterator[Finding]:
+    """basicsr, facexlib and gfpgan: that they are installed; plugins load them when they run."""
+    for name in _GIVEN:
         try:
-            compat.load(name)
-        except Exception as error:  # their code may raise anything at import
-            yield Finding(package, False, _line(error), f"reinstall it: pip install {package}")
-        else:
-            yield Finding(package, True, "loads")
+            yield Finding(name, True, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding(name, False, "not installed", f"install it: pip install {name}")
 
 
 def check_plugins() -> Iterator[Finding]:
@@ -157,7 +153,7 @@ CHECKS: tuple[Check, ...] = (
     check_torch,
     check_opencv,
     check_libraries,
-    check_bridges,
+    check_given,
     check_plugins,
     check_weights,
 )
