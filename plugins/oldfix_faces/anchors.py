@@ -122,23 +122,44 @@ def anchors_of(rows: int, columns: int) -> Array:
     return anchors
 
 
-def distinct(found: Found, overlap: float = 0.4) -> Found:
-    """Keep the best of each group of overlapping boxes, best first (non-maximum suppression)."""
-    import torch
-    from torchvision.ops import nms
+def distinct(found: Found, overlap: float = 0.4, shared: float = 0.65) -> Found:
+    """Keep the best of each group of boxes for one face, best first (non-maximum suppression).
 
-    kept = nms(torch.from_numpy(found.boxes), torch.from_numpy(found.scores), overlap)
-    return found[kept.numpy()]
+    Args:
+        found: candidates.
+        overlap: a box goes if a better one has this intersection over union with it.
+        shared: or if this part of the smaller of the two lies in the other, as when one view
+            shows a face and another view half of it.
+    """
+    best = found[np.argsort(-found.scores, kind="stable")]
+    size = areas(best.boxes)
+    smaller = np.minimum(size[:, None], size[None])
+    repeats = overlaps(best.boxes, best.boxes) > overlap
+    repeats |= intersections(best.boxes, best.boxes) > shared * smaller
+    chosen: list[int] = []
+    for index in range(len(best)):
+        if not repeats[index, chosen].any():
+            chosen.append(index)
+    return best[np.array(chosen, np.intp)]
+
+
+def areas(boxes: Array) -> Array:
+    """Return the (N,) areas of boxes."""
+    return np.asarray(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), np.float32)
+
+
+def intersections(boxes: Array, others: Array) -> Array:
+    """Return the (N, M) areas that boxes share."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    return np.asarray(np.prod(np.clip(high - low, 0, None), axis=2), np.float32)
 
 
 def overlaps(boxes: Array, others: Array) -> Array:
     """Return the (N, M) intersections over unions of boxes."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)
-    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    other = np.prod(others[:, 2:] - others[:, :2], axis=1)
-    return np.asarray(shared / (area[:, None] + other[None] - shared + 1e-9), np.float32)
+    shared = intersections(boxes, others)
+    total = areas(boxes)[:, None] + areas(others)[None] - shared
+    return np.asarray(shared / np.maximum(total, 1e-9), np.float32)
 
 
 def _levels() -> Iterator[tuple[int, int]]:

@@ -24,6 +24,8 @@ TILED_PX, TILE_PX, OVERLAP_PX = 2048, 1024, 256
 #: A small photograph is enlarged by at most this.
 _LARGEST_SCALE = 2.0
 _STRIDE = 32
+#: Larger faces than this are left to a coarser view, in pixels of the view.
+_LARGEST_PX = 300.0
 #: A box this close to a tile's inner edge may be half a face.
 _EDGE_PX = 4
 
@@ -37,6 +39,7 @@ class View:
         scale: view pixels per photograph pixel.
         left, top: where it begins in the scaled photograph.
         whole: (width, height) of the scaled photograph.
+        coarsest: no other view shows larger faces better.
     """
 
     pixels: Array
@@ -44,6 +47,7 @@ class View:
     left: int
     top: int
     whole: tuple[int, int]
+    coarsest: bool = False
 
 
 def detect(photo: Photo, options: DetectOptions, ctx: Context) -> Photo:
@@ -113,7 +117,8 @@ def views(image: Array) -> Iterator[View]:
     scales = [min(side / longest, _LARGEST_SCALE) for side in WHOLE_PX]
     for scale in dict.fromkeys(scales):
         pixels = scaled(image, scale)
-        yield View(pixels, scale, 0, 0, (pixels.shape[1], pixels.shape[0]))
+        size = (pixels.shape[1], pixels.shape[0])
+        yield View(pixels, scale, 0, 0, size, coarsest=scale == min(scales))
     if longest > 1.5 * WHOLE_PX[-1]:
         scale = min(1.0, TILED_PX / longest)
         pixels = scaled(image, scale)
@@ -149,7 +154,10 @@ def padded(pixels: Array) -> Array:
 
 
 def seen(view: View, folded: Array, confidence: float) -> Found:
-    """Decode what a view shows, without what an inner edge cuts, in photograph pixels."""
+    """Decode what a view shows, in photograph pixels.
+
+    What an inner edge cuts is left out, and so are faces that a coarser view shows better.
+    """
     found = decode(folded, confidence)
     height, width = view.pixels.shape[:2]
     low = np.array([view.left > 0, view.top > 0])
@@ -157,5 +165,6 @@ def seen(view: View, folded: Array, confidence: float) -> Found:
     cut = (low & (found.boxes[:, :2] < _EDGE_PX)) | (
         high & (found.boxes[:, 2:] > np.array([width, height]) - 1 - _EDGE_PX)
     )
-    inside = np.flatnonzero(~cut.any(axis=1))
+    sides = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1)
+    inside = np.flatnonzero(~cut.any(axis=1) & ((sides <= _LARGEST_PX) | view.coarsest))
     return found[inside].moved(view.scale, view.left, view.top)

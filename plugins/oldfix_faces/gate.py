@@ -52,16 +52,27 @@ class Verdict:
 
 
 def compare(
-    detector: Model, before: Sequence[Array], after: Sequence[Array], ctx: Context
+    detector: Model,
+    before: Sequence[Array],
+    after: Sequence[Array],
+    masks: Sequence[Array],
+    ctx: Context,
 ) -> list[Verdict]:
-    """Compare aligned faces before and after; all (size, size, 3) float32 of one size."""
+    """Compare aligned faces before and after.
+
+    Args:
+        detector: finds the landmarks, in both alike.
+        before, after: (size, size, 3) float32, all of one size.
+        masks: (size, size) float32, where each face was changed.
+        ctx: the stage's context.
+    """
     found = find_in_crops(detector, [*before, *after], ctx, _CONFIDENCE)
     verdicts = []
-    for index, (old, new) in enumerate(zip(before, after, strict=True)):
+    for index, (old, new, mask) in enumerate(zip(before, after, masks, strict=True)):
         size = old.shape[0]
         first = landmarks(found[index], size)
         second = landmarks(found[len(before) + index], size)
-        verdicts.append(Verdict(moved(first, second), changed(old, new)))
+        verdicts.append(Verdict(moved(first, second), changed(old, new, mask)))
     return verdicts
 
 
@@ -82,6 +93,7 @@ def moved(first: Array | None, second: Array | None) -> float | None:
     return float(np.hypot(*(second - first).T).mean()) / max(eyes, 1e-6)
 
 
-def changed(first: Array, second: Array) -> float:
-    """Return the mean absolute difference of two faces blurred by `BLUR` of their size."""
-    return float(np.abs(blurred(second - first, BLUR * first.shape[0])).mean())
+def changed(first: Array, second: Array, mask: Array) -> float:
+    """Return the mean absolute difference under a mask, blurred by `BLUR` of the faces' size."""
+    difference = np.abs(blurred(second - first, BLUR * first.shape[0])).mean(axis=2)
+    return float((mask * difference).sum() / max(float(mask.sum()), 1e-6))

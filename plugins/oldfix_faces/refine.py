@@ -109,7 +109,7 @@ def judge(detector: Model, faces: Sequence[Aligned], ctx: Context, outcome: str)
     """Compare the faces before and after, and set the outcome of those accepted."""
     before = [item.crop for item in faces]
     after = [changed_crop(item) for item in faces]
-    verdicts = compare(detector, before, after, ctx)
+    verdicts = compare(detector, before, after, [item.mask for item in faces], ctx)
     return [
         replace(item, verdict=verdict, outcome=outcome if verdict.accepted else "kept")
         for item, verdict in zip(faces, verdicts, strict=True)
