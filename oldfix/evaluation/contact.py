@@ -20,7 +20,7 @@ def write_sheet(path: Path, lines: Sequence[tuple[str, Mapping[str, NDArray[np.u
 
     Args:
         path: file to write.
-        lines: (what the line shows, label -> (H, W, 3) uint8 RGB); pictures larger than 384 px are shrunk.
+        lines: (what the line shows, label -> (H, W, 3) uint8 RGB); larger than 384 px is shrunk.
     """
     width = max(len(cells) for _, cells in lines) * _CELL
     height = len(lines) * (_CELL + 2 * _LABEL)
