@@ -71,6 +71,8 @@ def _stage_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def _chain_text(results: Mapping[str, Any]) -> str:
     parts = []
     for name, size in (("chain", results["megapixels"]), ("scan", results["scan_megapixels"])):
+        if not size:
+            continue
         found = results[name]
         if "error" in found:
             parts.append(f"On {size:g} megapixels: {' '.join(found['error'].split())}.")

@@ -80,7 +80,7 @@ def results(**values):
         "stages": {"restore": run, "tone": {"error": "no weights\nhere"}},
         "chain": run,
         "scan_megapixels": 24.0,
-        "scan": {"error": "not asked for"},
+        "scan": {"error": "no weights"},
         "faces": {"seconds": 0.004},
         **values,
     }
@@ -94,4 +94,5 @@ def test_the_page_tells_met_from_missed_and_not_measured():
     assert "| 20 ms | 4.00 ms | met |" in page
     assert "| restore | 4.00 | 9.00 | 2.00 |" in page
     assert "| tone | – | – | no weights here |" in page
-    assert "On 24 megapixels: not asked for." in page
+    assert "On 24 megapixels: no weights." in page
+    assert "On 0 megapixels" not in to_markdown(results(scan_megapixels=0))
