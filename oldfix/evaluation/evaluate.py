@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from oldfix.engine.models import choose_device
 from oldfix.errors import EnvironmentProblem, PhotoError, UsageError
 from oldfix.evaluation.contact import best_median_worst, picture_of, write_sheet
 from oldfix.evaluation.measures import measure
@@ -142,6 +140,10 @@ class Evaluation:
         return with_faces
 
     def _facts(self, chosen: EvaluationSet) -> dict[str, Any]:
+        import torch
+
+        from oldfix.engine.models import choose_device
+
         facts = {
             "seed": self.seed,
             "recipe": chosen.recipe,
