@@ -34,6 +34,10 @@ from oldfix.registry import discover
 from oldfix.runner import Runner
 from oldfix.weights.store import Store
 
+_HEAD = (
+    "# Results\n\nWritten by `oldfix eval all`: every set, with the rows that could be made. Numbers "
+    "in brackets are 95 % bootstrap intervals; a gain whose interval holds zero is none.\n"
+)
 _SHEET_COLUMNS = 8
 _VERSIONS = ("oldfix", "numpy", "opencv-python", "scikit-image", "torch")
 
@@ -112,7 +116,7 @@ class Evaluation:
         return table, outcomes, asked
 
     def _run_all(self) -> Path:
-        parts, measured = [], []
+        parts, measured = [_HEAD], []
         for name in load_sets():
             try:
                 page = self.run(name)

@@ -40,6 +40,31 @@ def test_what_a_worker_lacks_is_said(monkeypatch, capsys, one_thread):
     assert "no stage named 'no-such-stage'" in json.loads(capsys.readouterr().out)["error"]
 
 
+class Pretended(Bench):
+    """Answers as a machine would on which size costs a thousandth of a second a face."""
+
+    def _ask(self, **request):
+        size = request.get("megapixels", self.megapixels)
+        seconds = request.get("faces", 1) * (0.1 + 0.001 * size)
+        return {"first": 1.0, "seconds": seconds, "steps": {}, "peak_bytes": 1 << 30}
+
+    def _start(self, code, *arguments):
+        return 0.1
+
+
+def test_the_cost_of_a_face_is_what_size_adds():
+    found = Pretended(megapixels=1.0, scan_megapixels=24.0, threads=1).run()
+    assert found["faces"]["seconds"] == pytest.approx(0.001 * (24 - 3))
+    assert {"fill-defects-classical", "detect-faces"} <= found["stages"].keys()
+    page = to_markdown(json.loads(json.dumps(found)))
+    assert "| 20 ms | 21.00 ms | missed |" in page
+
+
+def test_what_was_not_asked_for_is_not_measured():
+    found = Pretended(scan_megapixels=0, threads=1).run()
+    assert found["faces"] == found["scan"] == {"error": "not asked for"}
+
+
 def test_a_stage_gets_the_keys_it_takes(one_thread):
     found = measure({**SMALL, "kind": "stage", "stage": "detect-scratches-classical"})
     assert found["first"] > 0
