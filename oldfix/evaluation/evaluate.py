@@ -35,8 +35,8 @@ from oldfix.runner import Runner
 from oldfix.weights.store import Store
 
 _HEAD = (
-    "# Results\n\nWritten by `oldfix eval all`: every set, with the rows that could be made. Numbers "
-    "in brackets are 95 % bootstrap intervals; a gain whose interval holds zero is none.\n"
+    "# Results\n\nWritten by `oldfix eval all`: every set, and the rows that could be made. "
+    "Numbers in brackets are 95 % bootstrap intervals; a gain whose interval holds zero is none.\n"
 )
 _SHEET_COLUMNS = 8
 _VERSIONS = ("oldfix", "numpy", "opencv-python", "scikit-image", "torch")
