@@ -34,8 +34,8 @@ class Views:
     """
 
     pool: PhotoPool
-    size: int = 160
-    with_reference: float = 0.5
+    size: int = 128
+    with_reference: float = 0.4
     foreign: float = 0.15
     jittered: float = 0.6
 

@@ -46,7 +46,7 @@ class ColorizeTask:
     colour distribution with rare colours weighted up (Zhang et al. 2016, eq. 4).
     """
 
-    def __init__(self, net: Colorizer, pool: PhotoPool, seed: int = 0, size: int = 160) -> None:
+    def __init__(self, net: Colorizer, pool: PhotoPool, seed: int = 0, size: int = 128) -> None:
         self.net = net
         kept, held = colourful(pool).split()
         self.views = Views(kept, size)
@@ -95,7 +95,7 @@ class ColorizeTask:
         entropy = -(rarity * (truth * torch.log(probability)).sum(dim=1)).mean()
         return 10 * near + 5 * rough + 0.25 * entropy, 100 * squared.detach().sqrt().mean()
 
-    def rarities(self, rng: np.random.Generator, share: float = 0.6) -> Tensor:
+    def rarities(self, rng: np.random.Generator, share: float = 0.9) -> Tensor:
         """Return the weight of each colour bin: rare ones count more, 1 on average."""
         drawn = [self.views.draw(rng)[1] for _ in range(_PRIOR_SAMPLES)]
         chroma = torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2)

@@ -1,0 +1,93 @@
+"""The stages of this plugin. Luminance is never touched: only chroma is predicted or matched."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oldfix import IMAGE, REFERENCES, Context, Photo
+from oldfix.colour import from_lab, is_toned, luminance, to_lab
+from oldfix_colorize import ColorizeOptions, TransferOptions
+from oldfix_colorize.chroma import match_statistics, resized, upsample
+
+Array = NDArray[np.float32]
+
+#: Longer side at which colours are predicted, in pixels, and the grid of the network.
+_SIDE, _GRID = 256, 16
+#: Below 1 the likelier colours win over the mean of all that are possible.
+_TEMPERATURE = 0.7
+#: Strength of colours that no reference vouches for: rather pale than wrong.
+_UNVOUCHED = 0.8
+#: Mean chroma of a reference that counts as grey.
+_GREY = 2.0
+
+
+def colorize(photo: Photo, options: ColorizeOptions, ctx: Context) -> Photo:
+    """Colour a grey or toned photograph with a network, after its references if it has any.
+
+    A photograph with colours of its own is left alone, and the history says so, unless
+    ``recolor`` is set; tone and colours it had are then replaced. Grey references are left out
+    with a warning.
+    """
+    image = photo[IMAGE]
+    if not options.recolor and not is_toned(image):
+        ctx.note(left_alone="the photograph has colours; set recolor to replace them")
+        return photo
+    references = _coloured(photo.get(REFERENCES, ()), ctx)
+    light = luminance(image)
+    shape = _working_shape(light.shape)
+    planes = [_canvas(reference, shape) for reference in references]
+    with ctx.model(options.model) as model:
+        small = resized(light, shape) / 100
+        chroma = 100 * ctx.apply(model, small, *planes, temperature=_TEMPERATURE)
+    ctx.note(references=len(references))
+    strength = options.saturation * (1.0 if references else _UNVOUCHED)
+    return photo.put(IMAGE, _joined(light, upsample(chroma, light) * strength))
+
+
+def transfer_classical(photo: Photo, options: TransferOptions, ctx: Context) -> Photo:
+    """Give the photograph the colour statistics of its references; see `match_statistics`."""
+    references = _coloured(photo[REFERENCES], ctx)
+    if not references:
+        return photo
+    lab = to_lab(photo[IMAGE])
+    small = [resized(reference, _working_shape(reference.shape)) for reference in references]
+    chroma = match_statistics(lab, small, toned=is_toned(photo[IMAGE]))
+    return photo.put(IMAGE, _joined(lab[..., 0], chroma * options.saturation))
+
+
+def _coloured(references: tuple[Array, ...], ctx: Context) -> tuple[Array, ...]:
+    """Return the references that have colours; warn of the others."""
+    kept = tuple(reference for reference in references if _mean_chroma(reference) > _GREY)
+    if len(kept) < len(references):
+        ctx.warn(
+            f"{len(references) - len(kept)} of {len(references)} references are grey and give no "
+            "colour; give colour photographs"
+        )
+    return kept
+
+
+def _mean_chroma(image: Array) -> float:
+    lab = to_lab(resized(image, _working_shape(image.shape)))
+    return float(np.hypot(lab[..., 1], lab[..., 2]).mean())
+
+
+def _working_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return (height, width) near the working size, on the grid of the network."""
+    scale = _SIDE / max(shape[:2]) / _GRID
+    return max(1, round(shape[0] * scale)) * _GRID, max(1, round(shape[1] * scale)) * _GRID
+
+
+def _canvas(reference: Array, shape: tuple[int, int]) -> Array:
+    """Fit a reference into ``shape``: (h, w, 4) of luminance, chroma, and 1 inside the picture."""
+    scale = min(shape[0] / reference.shape[0], shape[1] / reference.shape[1])
+    height, width = (max(1, int(length * scale)) for length in reference.shape[:2])
+    canvas = np.zeros((*shape, 4), np.float32)
+    canvas[:height, :width, :3] = to_lab(resized(reference, (height, width))) / 100
+    canvas[:height, :width, 3] = 1
+    return canvas
+
+
+def _joined(light: Array, chroma: Array) -> Array:
+    """Return the RGB image of (H, W) luminance and (H, W, 2) chroma."""
+    return from_lab(np.concatenate([light[..., None], chroma], axis=-1, dtype=np.float32))

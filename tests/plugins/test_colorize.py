@@ -1,0 +1,300 @@
+"""The colorizer: luminance exact, colour photographs left alone, references used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, strategies as st
+
+from oldfix import IMAGE, REFERENCES, Photo
+from oldfix.colour import from_lab, is_toned, luminance, to_lab
+from oldfix.degrade import Recipe
+from oldfix.pipeline import Pipeline, Step
+from oldfix.registry import discover
+from oldfix.runner import Runner
+from oldfix.testing import StageContract, TinyStore
+from oldfix.training import PhotoPool
+from oldfix_colorize import ColorizeOptions, TransferOptions
+from oldfix_colorize.chroma import match_statistics, upsample
+from oldfix_colorize.net import Colorizer, colour_bins, tiny, warp
+from oldfix_colorize.samples import Views, colourful
+from oldfix_colorize.train import ColorizeTask
+
+L_TOLERANCE = 0.001
+
+
+class TestColorize(StageContract):
+    stage = "colorize-reference"
+
+
+class TestRecolor(StageContract):
+    stage = "colorize-reference"
+    options: ClassVar[Mapping[str, Any]] = {"recolor": True, "saturation": 1.5}
+
+
+class TestTransferClassical(StageContract):
+    stage = "transfer-color-classical"
+
+
+def run(name: str, photo: Photo, **options: Any) -> Photo:
+    """Run one stage with the tiny network."""
+    plan = Pipeline((Step(name, options=options),)).plan(
+        discover(), given=set(photo), store=TinyStore()
+    )
+    with Runner(device="cpu", precision="float32") as runner:
+        return runner.run(plan, photo)
+
+
+def scene(seed: int, height: int = 90, width: int = 120) -> np.ndarray:
+    """A smooth random colour picture."""
+    small = np.random.default_rng(seed).random((5, 6, 3), np.float32)
+    return np.clip(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+
+
+def flat(*rgb: float) -> np.ndarray:
+    """A colour photograph of mostly one colour."""
+    image = np.full((40, 50, 3), rgb, np.float32)
+    image[:, 25:] *= 0.4
+    image[20:, :] = image[20:, :, ::-1] * 0.9
+    return image
+
+
+def grey_photo(seed: int = 0) -> Photo:
+    level = luminance(scene(seed)) / 100
+    return Photo.from_array(np.repeat(level[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize("name", ["colorize-reference", "transfer-color-classical"])
+@pytest.mark.parametrize("saturation", [0.0, 1.0, 2.0])
+def test_luminance_is_kept(name, saturation):
+    photo = grey_photo().put(REFERENCES, (scene(5),))
+    after = run(name, photo, saturation=saturation)
+    difference = luminance(after[IMAGE]) - luminance(photo[IMAGE])
+    assert np.abs(difference).max() <= L_TOLERANCE
+    assert (saturation == 0) == is_toned(after[IMAGE])
+
+
+def test_a_colour_photograph_is_left_alone_and_the_history_says_so():
+    photo = Photo.from_array(scene(1))
+    after = run("colorize-reference", photo)
+    np.testing.assert_array_equal(after[IMAGE], photo[IMAGE])
+    assert "recolor" in str(after.history[0])
+    again = run("colorize-reference", photo, recolor=True)
+    assert np.abs(again[IMAGE] - photo[IMAGE]).max() > 0.05
+
+
+def test_sepia_gives_the_colours_that_grey_gives():
+    grey = grey_photo(2)
+    lab = to_lab(grey[IMAGE])
+    brown = np.stack([lab[..., 0], 0 * lab[..., 0] + 6, 0 * lab[..., 0] + 15], axis=-1)
+    sepia = Photo.from_array(from_lab(brown))
+    expected = run("colorize-reference", grey)[IMAGE]
+    np.testing.assert_allclose(run("colorize-reference", sepia)[IMAGE], expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["colorize-reference", "transfer-color-classical"])
+def test_another_reference_gives_other_colours(name):
+    red, blue = (
+        run(name, grey_photo().put(REFERENCES, (reference,)))[IMAGE]
+        for reference in (flat(0.9, 0.2, 0.1), flat(0.1, 0.3, 0.9))
+    )
+    assert np.abs(red - blue).mean() > 0.005
+
+
+def test_order_of_references_does_not_matter_and_all_of_them_count():
+    one, two = flat(0.9, 0.2, 0.1), scene(7)
+    photo = grey_photo()
+
+    def colours(*references):
+        return run("colorize-reference", photo.put(REFERENCES, references))[IMAGE]
+
+    np.testing.assert_allclose(colours(one, two), colours(two, one), atol=1e-3)
+    assert np.abs(colours(one, two) - colours(one)).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["colorize-reference", "transfer-color-classical"])
+def test_a_grey_reference_is_left_out_with_a_warning(name):
+    photo = grey_photo()
+    after = run(name, photo.put(REFERENCES, (grey_photo(3)[IMAGE],)))
+    assert "give no colour" in str(after.history[0])
+    if name == "colorize-reference":
+        np.testing.assert_array_equal(after[IMAGE], run(name, photo)[IMAGE])
+    else:
+        np.testing.assert_array_equal(after[IMAGE], photo[IMAGE])
+
+
+def test_options_have_limits():
+    for options in (ColorizeOptions, TransferOptions):
+        with pytest.raises(ValueError, match="saturation"):
+            options.parse({"saturation": 2.5})
+
+
+# Chroma at full size ---------------------------------------------------------------------------
+
+
+@given(st.integers(2, 60), st.integers(2, 60), st.integers(0, 99))
+def test_upsampled_chroma_stays_in_its_range(height, width, seed):
+    rng = np.random.default_rng(seed)
+    chroma = rng.uniform(-60, 60, (7, 9, 2)).astype(np.float32)
+    full = upsample(chroma, rng.uniform(0, 100, (height, width)).astype(np.float32))
+    assert full.shape == (height, width, 2) and full.dtype == np.float32
+    assert (full >= chroma.min(axis=(0, 1)) - 1e-4).all()
+    assert (full <= chroma.max(axis=(0, 1)) + 1e-4).all()
+
+
+def test_upsampled_colour_does_not_bleed_over_an_edge_of_luminance():
+    light = np.full((128, 128), 30, np.float32)
+    light[:, 61:] = 80  # off the grid of the small chroma
+    chroma = np.zeros((16, 16, 2), np.float32)
+    chroma[:, :7], chroma[:, 7], chroma[:, 8:] = 40, 15, -40
+    guided = upsample(chroma, light)
+    plain = cv2.resize(chroma, (128, 128), interpolation=cv2.INTER_LINEAR)
+    truth = np.where(light[..., None] < 50, 40, -40)
+    assert np.abs(guided - truth)[:, 50:72].mean() < 0.6 * np.abs(plain - truth)[:, 50:72].mean()
+
+
+def test_constant_chroma_stays_constant():
+    light = np.random.default_rng(0).uniform(0, 100, (50, 40)).astype(np.float32)
+    full = upsample(np.full((6, 5, 2), 12, np.float32), light)
+    np.testing.assert_allclose(full, 12, atol=1e-3)
+
+
+def test_statistics_of_colour_photographs_are_matched():
+    lab, reference = to_lab(scene(1)), scene(2)
+    matched = match_statistics(lab, [reference], toned=False)
+    wanted = to_lab(reference)[..., 1:]
+    np.testing.assert_allclose(matched.mean(axis=(0, 1)), wanted.mean(axis=(0, 1)), atol=0.1)
+    np.testing.assert_allclose(matched.std(axis=(0, 1)), wanted.std(axis=(0, 1)), rtol=0.01)
+
+
+def test_a_toned_photograph_gets_the_chroma_of_its_luminance():
+    ramp = np.repeat(np.linspace(0, 1, 64, dtype=np.float32)[:, None], 20, axis=1)
+    reference = np.stack([ramp, ramp * 0.5, 1 - ramp], axis=-1)  # blue shadows, orange lights
+    lab = np.zeros((64, 20, 3), np.float32)
+    lab[..., 0] = ramp * 100
+    b = match_statistics(lab, [reference], toned=True)[..., 1]
+    assert b[5].mean() < -20 and b[-5].mean() > 20
+
+
+# The network -----------------------------------------------------------------------------------
+
+
+def planes(seed: int, height: int = 32, width: int = 48) -> torch.Tensor:
+    lab = to_lab(scene(seed, height, width)) / 100
+    array = np.concatenate([lab, np.ones_like(lab[..., :1])], axis=-1)
+    return torch.from_numpy(array).permute(2, 0, 1)[None]
+
+
+def test_network_gives_chroma_at_half_the_size():
+    with torch.inference_mode():
+        alone, given_one = tiny()(planes(0)[:, :1]), tiny()(planes(0)[:, :1], planes(1))
+    assert alone.shape == given_one.shape == (1, 2, 16, 24)
+    assert not torch.equal(alone, given_one)
+
+
+def test_an_empty_reference_is_no_reference():
+    with torch.inference_mode():
+        net = tiny()
+        alone = net(planes(0)[:, :1])
+        empty = net(planes(0)[:, :1], torch.zeros_like(planes(1)))
+    torch.testing.assert_close(alone, empty, atol=1e-5, rtol=1e-4)
+
+
+def test_low_temperature_gives_stronger_colours():
+    with torch.inference_mode():
+        net, x, reference = tiny(), planes(0)[:, :1], planes(1)
+        mean, sharp = (net(x, reference, temperature=t).abs().mean() for t in (1.0, 0.2))
+    assert sharp > mean
+
+
+def test_histogram_sums_to_one_and_its_mean_is_the_colour():
+    net = Colorizer(width=8, growth=8, layers=1, descriptor=8)
+    chroma = planes(3)[:, 1:3] * 0.5
+    histogram = net.histogram(chroma)
+    torch.testing.assert_close(histogram.sum(1), torch.ones_like(histogram[:, 0]))
+    mean = torch.einsum("nqhw,qc->nchw", histogram, net.bins)
+    assert (mean - chroma).abs().mean() < 0.03
+
+
+def test_bins_cover_the_gamut_and_no_more():
+    bins = colour_bins(20.0).tolist()
+    assert [0.0, 0.0] in bins and [60.0, 60.0] in bins
+    assert [-100.0, -100.0] not in bins and [120.0, 0.0] not in bins
+
+
+def test_warp_takes_colours_from_the_matching_place():
+    descriptors = torch.nn.functional.normalize(torch.randn(1, 16, 12, generator=_seeded()), dim=1)
+    histogram = torch.eye(12)[None]
+    order = torch.randperm(12, generator=_seeded())
+    theta = descriptors[..., order].view(1, 16, 3, 4)
+    valid = torch.ones(1, 12, dtype=torch.bool)
+    out = warp(theta, descriptors, histogram, valid, torch.tensor(0.01))
+    torch.testing.assert_close(out[0, :12].flatten(1).argmax(0), order)
+    torch.testing.assert_close(out[0, 12], torch.ones(3, 4))
+    valid[0, order[0]] = False
+    masked = warp(theta, descriptors, histogram, valid, torch.tensor(0.01))
+    assert masked[0, order[0]].max() == 0 and masked[0, 12, 0, 0] < 0.99
+
+
+def _seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+# Training --------------------------------------------------------------------------------------
+
+
+def pool(count: int = 24) -> PhotoPool:
+    pictures = [(f"{i}.png", np.uint8(scene(i, 80, 90) * 255)) for i in range(count)]
+    return PhotoPool((tuple(pictures),))
+
+
+def test_samples_are_seeded_and_carry_true_chroma():
+    views = Views(pool(), size=32, with_reference=1, jittered=0)
+    first, again = (views.draw(np.random.default_rng(4)) for _ in range(2))
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    light, chroma, reference = first
+    assert light.shape == (32, 32, 1) and chroma.shape == (32, 32, 2)
+    assert reference.shape == (32, 32, 4) and (reference[..., 3] == 1).all()
+    assert all(plane.dtype == np.float32 for plane in first)
+
+
+def test_samples_without_a_reference_have_none():
+    *_, reference = Views(pool(), size=32, with_reference=0).draw(np.random.default_rng(0))
+    assert not reference.any()
+
+
+def test_input_recipe_keeps_the_geometry():
+    recipe = Views(pool()).recipe
+    assert isinstance(recipe, Recipe)
+    assert {step.group for step in recipe.step} == {"tone", "texture"}
+
+
+def test_grey_photographs_teach_nothing():
+    grey = np.repeat(np.uint8(scene(0)[..., :1] * 255), 3, axis=2)
+    mixed = PhotoPool(((*pool(3).groups[0], ("grey.png", grey)),))
+    assert colourful(mixed).names == pool(3).names
+
+
+def test_a_few_steps_of_training_lower_the_loss():
+    torch.manual_seed(0)
+    net = Colorizer(width=8, growth=8, layers=1, step=40.0, descriptor=8)
+    task = ColorizeTask(net, pool(), size=32)
+    rng = np.random.default_rng(0)
+    samples = zip(*(task.sample(rng) for _ in range(4)), strict=True)
+    batch = tuple(torch.from_numpy(np.stack(s)).permute(0, 3, 1, 2) for s in samples)
+    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
+    losses = []
+    for _ in range(15):
+        loss, figures = task.loss(net, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0]
+    assert set(figures) == {"given", "alone"}
