@@ -35,7 +35,7 @@ class Views:
 
     pool: PhotoPool
     size: int = 128
-    with_reference: float = 0.4
+    with_reference: float = 0.3
     foreign: float = 0.15
     jittered: float = 0.6
 
