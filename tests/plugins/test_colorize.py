@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, strategies as st
+from skimage import data
 
 from oldfix import IMAGE, REFERENCES, Photo
 from oldfix.colour import from_lab, is_toned, luminance, to_lab
@@ -298,3 +299,30 @@ def test_a_few_steps_of_training_lower_the_loss():
         losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]
     assert set(figures) == {"given", "alone"}
+
+
+# The weights that ship ---------------------------------------------------------------------------
+
+
+def shipped(photo: Photo) -> np.ndarray:
+    """Run the stage with the embedded network."""
+    plan = Pipeline((Step("colorize-reference", options={"model": "colorizer-s"}),)).plan(
+        discover(), given=set(photo)
+    )
+    with Runner(device="cpu", precision="float32") as runner:
+        return runner.run(plan, photo)[IMAGE]
+
+
+def chroma_error(image: np.ndarray, truth: np.ndarray) -> float:
+    difference = to_lab(image)[..., 1:] - to_lab(truth)[..., 1:]
+    return float(np.sqrt(np.mean(difference**2)))
+
+
+def test_shipped_network_beats_grey_and_statistics_on_a_portrait():
+    truth = np.float32(data.astronaut()[::2, ::2] / 255)
+    grey = Photo.from_array(from_lab(to_lab(truth) * np.float32([1, 0, 0])))
+    with_reference = grey.put(REFERENCES, (np.ascontiguousarray(truth[10:200, ::-1]),))
+    none = chroma_error(grey[IMAGE], truth)
+    classical = chroma_error(run("transfer-color-classical", with_reference)[IMAGE], truth)
+    assert chroma_error(shipped(grey), truth) < 0.9 * none
+    assert chroma_error(shipped(with_reference), truth) < 0.8 * min(none, classical)
