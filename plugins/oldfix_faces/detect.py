@@ -18,14 +18,14 @@ from oldfix_faces.anchors import Found, decode, distinct, joined
 Array = NDArray[np.float32]
 
 #: Longer sides, in pixels, at which the whole photograph is looked at: large faces, then others.
-WHOLE_PX = (320, 1024)
+WHOLE_PX = (160, 400, 1024)
 #: Longer side at which a large scan is looked at in tiles, and the tiles.
 TILED_PX, TILE_PX, OVERLAP_PX = 2048, 1024, 256
 #: A small photograph is enlarged by at most this.
 _LARGEST_SCALE = 2.0
 _STRIDE = 32
 #: Larger faces than this are left to a coarser view, in pixels of the view.
-_LARGEST_PX = 300.0
+_LARGEST_PX = 200.0
 #: A box this close to a tile's inner edge may be half a face.
 _EDGE_PX = 4
 

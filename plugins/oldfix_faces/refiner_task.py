@@ -35,8 +35,9 @@ class RefinerTask:
     """
 
     def __init__(self, pool: PhotoPool) -> None:
-        self.net: torch.nn.Module = build(config_small())
-        self.size = config_small()["out_size"]
+        net = build(config_small())
+        self.net: torch.nn.Module = net
+        self.size = net.size
         train, held = pool.split(every=20)
         self.faces = [image for group in train.groups for _, image in group]
         kept = [image for group in held.groups for _, image in group]
