@@ -11,7 +11,7 @@ from typing import Any
 
 from oldfix.cli.chains import Chain
 from oldfix.cli.commands import leave
-from oldfix.cli.console import say, say_json, tell
+from oldfix.cli.console import say_json, tell
 from oldfix.cli.options import OutputFlags, RunFlags
 from oldfix.cli.outputs import name_outputs, steps_folder
 from oldfix.cli.progress import View, shown
@@ -137,11 +137,10 @@ def _notes(photo: Photo) -> tuple[str, ...]:
 
 def _show(outcome: Outcome, out: OutputFlags, view: View) -> None:
     if outcome.error:
-        tell(f"oldfix: {outcome.error}")
+        view.tell(f"oldfix: {outcome.error}")
         return
-    if out.quiet:
-        return
-    for note in outcome.notes:
-        tell(f"{outcome.source}: {note}")
+    if not out.quiet:
+        for note in outcome.notes:
+            view.tell(f"{outcome.source}: {note}")
     if not out.as_json:
-        say(f"{outcome.source} -> {outcome.output} ({outcome.seconds:.1f} s)")
+        view.result(f"{outcome.source} -> {outcome.output} ({outcome.seconds:.1f} s)")

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from oldfix.cli.console import tell
+from oldfix.cli.console import say, tell
 from oldfix.events import Event, ModelLoaded, StepFinished, StepProgress, StepStarted, Warned
+
+_LONGEST_NAME = 24
 
 
 class View(Protocol):
@@ -22,13 +24,21 @@ class View(Protocol):
         """The photograph is done, or has failed."""
         ...
 
+    def result(self, text: str) -> None:
+        """Print a result, to standard output."""
+        ...
+
+    def tell(self, text: str) -> None:
+        """Print something beside the results, to standard error."""
+        ...
+
     def __call__(self, event: Event) -> None:
         """Something happened in a step."""
         ...
 
 
 class Quiet:
-    """Shows nothing but collects nothing either; warnings are told at the end from the history."""
+    """Shows errors alone."""
 
     def begin(self, name: str, number: int, count: int) -> None:
         """Nothing."""
@@ -36,12 +46,23 @@ class Quiet:
     def end(self) -> None:
         """Nothing."""
 
+    def result(self, text: str) -> None:
+        """Nothing."""
+
+    def tell(self, text: str) -> None:
+        """Print it."""
+        tell(text)
+
     def __call__(self, event: Event) -> None:
         """Nothing."""
 
 
 class Lines(Quiet):
     """One line a step, for logs."""
+
+    def result(self, text: str) -> None:
+        """Print it."""
+        say(text)
 
     def __call__(self, event: Event) -> None:
         """Tell finished steps, loaded networks and warnings."""
@@ -74,6 +95,8 @@ class Bars:
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
+            redirect_stdout=False,  # or results would go where the bars are
+            redirect_stderr=False,
         )
         self._all = self._progress.add_task("all", visible=False)
         self._one = self._progress.add_task("", visible=False)
@@ -89,7 +112,7 @@ class Bars:
 
     def begin(self, name: str, number: int, count: int) -> None:
         """Start the photograph's bar anew."""
-        self._name = name
+        self._name = shorten(name)
         self._progress.update(
             self._all,
             description=f"photograph {number} of {count}",
@@ -97,11 +120,22 @@ class Bars:
             completed=number - 1,
             visible=count > 1,
         )
-        self._progress.reset(self._one, description=name, total=1.0, visible=True)
+        self._progress.reset(self._one, description=self._name, total=1.0, visible=True)
 
     def end(self) -> None:
         """Move the bar of all photographs on."""
         self._progress.advance(self._all)
+
+    def result(self, text: str) -> None:
+        """Print it, above the bars if standard output is the same screen."""
+        if sys.stdout.isatty():
+            self.tell(text)
+        else:
+            say(text)
+
+    def tell(self, text: str) -> None:
+        """Print it above the bars."""
+        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def __call__(self, event: Event) -> None:
         """Move the photograph's bar, or show a warning above it."""
@@ -111,14 +145,19 @@ class Bars:
         elif isinstance(event, StepProgress):
             self._move(event.step, event.done / event.total if event.total else 0.0)
         elif isinstance(event, Warned):
-            message = f"{event.photo}: {event.step}: {event.message}"
-            self._progress.console.print(message, markup=False, highlight=False)
+            self.tell(f"{event.photo}: {event.step}: {event.message}")
 
     def _move(self, step: str, part: float) -> None:
         index, count = self._steps
         self._progress.update(
             self._one, description=f"{self._name}: {step}", completed=(index + part) / count
         )
+
+
+def shorten(name: str) -> str:
+    """Cut the middle out of a long name, so that the bar beside it has room."""
+    half = _LONGEST_NAME // 2
+    return name if len(name) <= _LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
 @contextmanager

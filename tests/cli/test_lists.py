@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from oldfix.cli.app import build_app
-from oldfix.cli.progress import Bars
+from oldfix.cli.progress import Bars, shorten
 from oldfix.events import StepFinished, StepProgress, StepStarted, Warned
 
 from .conftest import PLUGINS, Cli
@@ -293,4 +293,12 @@ def test_bars_move_forward(capsys: pytest.CaptureFixture[str]) -> None:
             bars(Warned("a.jpg", "one", "look [here]"))
             bars(StepFinished("a.jpg", "one", 0.1))
         bars.end()
-    assert "look [here]" in capsys.readouterr().err
+        bars.result("a.jpg -> b.jpg")
+    shown = capsys.readouterr()
+    assert "look [here]" in shown.err
+    assert shown.out == "a.jpg -> b.jpg\n"
+
+
+def test_long_names_leave_room_for_the_bar() -> None:
+    assert shorten("a.jpg") == "a.jpg"
+    assert shorten("a very long name of a photograph 1936.jpg") == "a very long …aph 1936.jpg"
