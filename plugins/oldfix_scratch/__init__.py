@@ -41,10 +41,10 @@ class ClassicalScratchOptions(Options):
     """Options of ``detect-scratches-classical``."""
 
     threshold: float = Field(
-        8.0, gt=0, le=100, description="a line must stand out by this many deviations somewhere"
+        8.0, gt=0, le=40, description="a line must stand out by this many deviations somewhere"
     )
     low_threshold: float = Field(
-        5.0, gt=0, le=100, description="and extends as far as it stands out by this many"
+        5.0, gt=0, le=40, description="and extends as far as it stands out by this many"
     )
     width_px: int = Field(5, ge=1, le=31, description="widest line that is found")
     length_px: int = Field(21, ge=5, le=101, description="length over which a line is averaged")

@@ -22,7 +22,7 @@ _LETTERS = "ABCDEFGHKLMNPRSTUVWXZaeghnorstu0123456789&.-"
 
 
 def draw_sound_structures(image: Image, rng: Rng) -> Image:
-    """Draw one to three kinds of thin structure into a picture.
+    """Draw one or two kinds of thin structure into a picture.
 
     Args:
         image: (H, W, 3) float32 RGB in [0, 1]. Not modified.
@@ -33,7 +33,7 @@ def draw_sound_structures(image: Image, rng: Rng) -> Image:
         the softness that things in a picture have.
     """
     out = image
-    for _ in range(rng.integers(1, 4)):
+    for _ in range(rng.integers(1, 3)):
         canvas = np.zeros(image.shape[:2], np.uint8)
         _KINDS[rng.integers(len(_KINDS))](canvas, rng)
         out = _painted(out, canvas, rng)

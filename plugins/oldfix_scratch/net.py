@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from oldfix import read_network
+from oldfix_scratch.thin import THIN_PARTS
 
 
 class Block(nn.Module):  # type: ignore[misc]
@@ -21,7 +22,8 @@ class Block(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.normal_(self.second.weight, std=0.1 * (2 / (9 * width)) ** 0.5)
+        nn.init.kaiming_normal_(self.first.weight, nonlinearity="relu")
+        nn.init.normal_(self.second.weight, std=0.3 * (2 / (9 * width)) ** 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, width, H, W) to the same shape."""
@@ -37,12 +39,12 @@ class ScratchNet(nn.Module):  # type: ignore[misc]
         depth: residual blocks at the lowest level.
     """
 
-    def __init__(self, widths: tuple[int, int, int] = (32, 64, 96), depth: int = 3) -> None:
+    def __init__(self, widths: tuple[int, int, int] = (24, 40, 64), depth: int = 3) -> None:
         super().__init__()
         self.config = {"widths": list(widths), "depth": depth}
         fine, middle, coarse = widths
         self.fold = nn.PixelUnshuffle(2)
-        self.stem = nn.Conv2d(12, fine, 3, padding=1)
+        self.stem = nn.Conv2d(4 * (3 + THIN_PARTS), fine, 3, padding=1)
         self.fine_in = Block(fine)
         self.to_middle = nn.Conv2d(fine, middle, 2, stride=2)
         self.middle_in = Block(middle)
@@ -53,27 +55,31 @@ class ScratchNet(nn.Module):  # type: ignore[misc]
         self.from_middle = nn.ConvTranspose2d(middle, fine, 2, stride=2)
         self.fine_out = nn.Sequential(Block(fine), Block(fine))
         self.head = nn.Sequential(nn.Conv2d(fine, 4, 1), nn.PixelShuffle(2))
+        for layer in (self.stem, self.to_middle, self.to_coarse):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
         nn.init.constant_(self.head[0].bias, -3.0)  # damage is rare
 
-    def logits(self, image: Tensor) -> Tensor:
+    def logits(self, image: Tensor, thin: Tensor) -> Tensor:
         """Log-odds of damage.
 
         Args:
             image: (N, 3, H, W) sRGB in [0, 1]; H and W multiples of 8.
+            thin: (N, 4, H, W), the image's `oldfix_scratch.thin.thin_parts`.
 
         Returns:
             (N, 1, H, W).
         """
-        fine = self.fine_in(self.stem(self.fold(image - 0.5)))
+        seen = torch.cat([4 * image - 2, 8 * thin], dim=1)
+        fine = self.fine_in(self.stem(self.fold(seen)))
         middle = self.middle_in(self.to_middle(fine))
         coarse = self.coarse(self.to_coarse(middle))
         middle = self.middle_out(middle + self.from_coarse(coarse))
         out: Tensor = self.head(self.fine_out(fine + self.from_middle(middle)))
         return out
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Probability of damage, (N, 1, H, W) in [0, 1], of (N, 3, H, W) sRGB in [0, 1]."""
-        return torch.sigmoid(self.logits(image))
+    def forward(self, image: Tensor, thin: Tensor) -> Tensor:
+        """Probability of damage, (N, 1, H, W) in [0, 1]; arguments as in `logits`."""
+        return torch.sigmoid(self.logits(image, thin))
 
 
 def load(path: Path) -> ScratchNet:

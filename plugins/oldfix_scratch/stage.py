@@ -10,6 +10,7 @@ from oldfix import DEFECTS, IMAGE, Context, Model, Photo, StageError
 from oldfix_scratch import ClassicalScratchOptions, FillOptions, ScratchOptions
 from oldfix_scratch.classical import fill, line_response
 from oldfix_scratch.masks import drop_small, grow, hysteresis, join
+from oldfix_scratch.thin import thin_parts
 
 Plane = NDArray[np.float32]
 
@@ -56,12 +57,12 @@ def probabilities(image: NDArray[np.float32], model: Model, ctx: Context) -> Pla
     Thin scratches are only there at native resolution; in a large scan a crease or stain is
     wider than the network's view, so the scan is searched again at halves of its size.
     """
-    best = ctx.apply(model, image)[..., 0]
+    best = ctx.apply(model, image, thin_parts(image))[..., 0]
     small = image
     while max(small.shape[:2]) >= _WIDE_FROM_PX:
         half = (max(1, small.shape[1] // 2), max(1, small.shape[0] // 2))
         small = cv2.resize(small, half, interpolation=cv2.INTER_AREA)
-        coarse = ctx.apply(model, small)[..., 0]
+        coarse = ctx.apply(model, small, thin_parts(small))[..., 0]
         size = (image.shape[1], image.shape[0])
         best = np.maximum(best, cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR))
     return np.asarray(best, np.float32)
