@@ -146,7 +146,8 @@ def _grid(table: Table) -> list[str]:
         cells = [str(mean_of(result.values[metric], seed)) for metric in table.metrics]
         gain = [str(gain_of(result, base, headline, seed))] if base else []
         count = str(len(table.samples) - len(result.failures))
-        seconds = f"{result.seconds_per_megapixel:.2f}"
+        speed = result.seconds_per_megapixel
+        seconds = f"{speed:.2f}" if math.isfinite(speed) else "–"
         lines.append([result.name, *cells, *gain, seconds, count])
     return [f"| {' | '.join(cells)} |" for cells in lines]
 
