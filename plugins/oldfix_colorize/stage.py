@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import IMAGE, REFERENCES, Context, Photo
+from oldfix import IMAGE, REFERENCES, Context, Model, Photo
 from oldfix.colour import from_lab, is_toned, luminance, to_lab
 from oldfix_colorize import ColorizeOptions, TransferOptions
 from oldfix_colorize.chroma import match_statistics, resized, upsample
@@ -38,11 +38,18 @@ def colorize(photo: Photo, options: ColorizeOptions, ctx: Context) -> Photo:
     shape = _working_shape(light.shape)
     planes = [_canvas(reference, shape) for reference in references]
     with ctx.model(options.model) as model:
-        small = resized(light, shape) / 100
-        chroma = 100 * ctx.apply(model, small, *planes, temperature=_TEMPERATURE)
+        chroma = _predicted(ctx, model, resized(light, shape), planes)
     ctx.note(references=len(references))
     strength = options.saturation * (1.0 if references else _UNVOUCHED)
     return photo.put(IMAGE, _joined(light, upsample(chroma, light) * strength))
+
+
+def _predicted(ctx: Context, model: Model, light: Array, planes: list[Array]) -> Array:
+    """Return the mean chroma of a picture and of its mirror image, which has fewer blotches."""
+    inputs: list[Array] = [light[..., None] / np.float32(100), *planes]
+    plain = ctx.apply(model, *inputs, temperature=_TEMPERATURE)
+    mirrored = ctx.apply(model, *(x[:, ::-1] for x in inputs), temperature=_TEMPERATURE)
+    return np.asarray(50 * (plain + mirrored[:, ::-1]), np.float32)
 
 
 def transfer_classical(photo: Photo, options: TransferOptions, ctx: Context) -> Photo:
