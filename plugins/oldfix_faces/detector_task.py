@@ -21,7 +21,7 @@ from oldfix_faces.scenes import Portrait, Scenes
 Array = NDArray[np.float32]
 
 SCENE_PX = 256
-_GREY, _SOUND = 0.75, 0.15
+_GREY, _SOUND = 0.75, 0.3
 #: The teacher's score from which a face counts as truth when measuring, and its smallest side.
 _TRUE, _SMALLEST_PX = 0.7, 16.0
 _VALIDATION_SCENES = 64
@@ -133,7 +133,7 @@ def distillation(values: Tensor, wanted: Tensor) -> tuple[Tensor, Mapping[str, f
         "box": away[..., :4].sum() / faces,
         "points": away[..., 5:].sum() / faces,
     }
-    total = 4 * parts["probability"] + 0.5 * parts["box"] + 0.15 * parts["points"]
+    total = 4 * parts["probability"] + 0.5 * parts["box"] + 0.3 * parts["points"]
     return total, {name: value.detach() for name, value in parts.items()}
 
 

@@ -27,7 +27,7 @@ def train_refiner(request: TrainRequest) -> Path:
         ``gfpgan-256-oldfix.safetensors`` in ``request.out``, with figures in a JSON beside it.
     """
     task = RefinerTask(read_faces(request.data))
-    settings = Settings(batch=4, learning_rate=2e-3, warmup=100, ema=0.998)
+    settings = Settings(batch=4, learning_rate=8e-4, warmup=60, ema=0.995)
     net = fit(task, settings, request)
     path = request.out / "gfpgan-256-oldfix.safetensors"
     return _write(path, net, config_small(), task.validate(net))
@@ -56,7 +56,7 @@ def train_detector(request: TrainRequest) -> Path:
         )
     faces, people, *places = folders
     task = DetectorTask(faces, people, places, load_published_mobile(teachers[0]))
-    settings = Settings(batch=16, learning_rate=2e-3, warmup=100, ema=0.998, clip=5.0)
+    settings = Settings(batch=16, learning_rate=3e-3, warmup=40, ema=0.99, clip=5.0)
     net = fit(task, settings, request)
     path = request.out / "retinaface-mobile0.25-oldfix.safetensors"
     return _write(path, net, {"network": "mobile0.25"}, task.validate(net))
