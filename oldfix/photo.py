@@ -185,8 +185,10 @@ class Photo:
 
 def _freeze(value: Any) -> Any:
     """Make an array (or each array of a tuple) read-only; a writable view is copied first."""
-    if isinstance(value, tuple) and type(value) is tuple:
-        return tuple(_freeze(item) for item in value)
+    if type(value) is tuple:
+        frozen = tuple(_freeze(item) for item in value)
+        same = all(new is old for new, old in zip(frozen, value, strict=True))
+        return value if same else frozen  # an untouched value keeps its identity
     if type(value).__module__ == "numpy" and hasattr(value, "flags") and value.flags.writeable:
         if value.base is not None:
             value = value.copy()

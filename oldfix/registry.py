@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import EntryPoint, entry_points
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
@@ -196,8 +196,7 @@ def _distribution(point: EntryPoint) -> str:
 
 
 def _version(point: EntryPoint) -> str:
-    name = _distribution(point)
-    return version(name) if name else ""
+    return point.dist.version if point.dist is not None else ""
 
 
 def _load_file(path: Path) -> ModuleType:

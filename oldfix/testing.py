@@ -14,6 +14,7 @@ Networks are the cards' tiny ones, so the kit runs on any machine in seconds.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import subprocess
 import sys
@@ -108,17 +109,17 @@ class StageContract:
         """A value for a key the stage needs; override for a plugin's own keys."""
         return example_value(key, photo)
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def registry(self) -> Registry:
         """What is installed; override to test a plugin that is not."""
-        return discover()
+        return _installed()
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def spec(self, registry: Registry) -> StageSpec:
         """The stage's declaration."""
         return registry.stages[self.stage]
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def plan(self, registry: Registry, spec: StageSpec) -> Plan:
         """A plan of this one step, on tiny networks."""
         return self.make_plan(registry, spec)
@@ -271,6 +272,11 @@ class StageContract:
         chosen = [card for card in registry.cards.values() if card.role in roles]
         names = {name for card in chosen for name in card.requires}
         return [*chosen, *(registry.cards[name] for name in sorted(names))]
+
+
+@functools.cache
+def _installed() -> Registry:
+    return discover()
 
 
 def _as_text(value: Any) -> str:

@@ -5,10 +5,21 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from oldfix import DEFECTS, IMAGE, Cancelled, Photo, Pipeline, Runner, StageError, Step
+from oldfix import (
+    DEFECTS,
+    FACES,
+    IMAGE,
+    REFERENCES,
+    Cancelled,
+    Photo,
+    Pipeline,
+    Runner,
+    StageError,
+    Step,
+)
 from oldfix.events import Event, StepFinished, StepStarted
 from oldfix.runner import step_seed
-from oldfix.testing import TinyStore, example_photo
+from oldfix.testing import TinyStore, example_photo, example_value
 from tests.core import plugins
 from tests.core.plugins import make_registry, spec
 
@@ -51,6 +62,14 @@ def test_adding_a_step_does_not_change_the_seeds_of_others() -> None:
     alone = run(photo, "noise", seed=7)
     after_another = run(photo, Step("brighten", blend=0.0), "noise", seed=7)
     np.testing.assert_array_equal(alone[IMAGE], after_another[IMAGE])
+
+
+def test_keys_a_stage_leaves_alone_keep_their_identity() -> None:
+    photo = example_photo(8, 8)
+    for key in (FACES, REFERENCES):
+        photo = photo.put(key, example_value(key, photo))
+    after = run(photo, "brighten")
+    assert after[FACES] is photo[FACES]
 
 
 def lie_about_keys(photo: Photo, options: object, ctx: object) -> Photo:
