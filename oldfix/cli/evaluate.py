@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,10 +40,21 @@ def evaluate(
     host = open_host(device=device, seed=seed)
     page = Evaluation(data, out, seed, limit, host, tell).run(name)
     if as_json:
-        say(page.with_suffix(".json").read_text("utf-8"))
+        say_json(_tables(out, name))
         return
     say(page.read_text("utf-8"))
     say(str(page))
+
+
+def _tables(folder: Path, name: str) -> Any:
+    """The tables that were written, by the name of their set."""
+    from oldfix.evaluation.sets import load_sets
+
+    names = load_sets() if name == "all" else [name]
+    files = {item: folder / f"{item}.json" for item in names}
+    return {
+        item: json.loads(file.read_text("utf-8")) for item, file in files.items() if file.exists()
+    }
 
 
 def _list(*, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -22,6 +21,7 @@ from oldfix.cli.progress import Bars, shorten
 from oldfix.events import StepFinished, StepProgress, StepStarted, Warned
 
 from .conftest import PLUGINS, Cli
+from .plugins import kit
 
 CONTENT = b"weights of the kit"
 LISTS = (
@@ -218,9 +218,34 @@ class TestWeights:
         assert result.exit_code == 3
         assert "no https address" in result.stderr
 
-    def test_digest_of_the_kit(self) -> None:
-        """The other tests rest on it."""
-        assert len(hashlib.sha256(CONTENT).hexdigest()) == 64
+    def test_missing_weights_stop_before_any_work(self, cli: Cli, album: Path) -> None:
+        result = cli("run", album / "a.png", "--step", "open-kit")
+        assert result.exit_code == 3
+        assert "no weights for 'kit' are installed (known: kit-s, kit-l)" in result.stderr
+        assert (
+            "'oldfix weights pull kit-s'"
+            in cli(
+                "run", album / "a.png", "--step", "open-kit", "--set", "open-kit.model=kit-s"
+            ).stderr
+        )
+
+    def test_wrong_digest_is_never_opened(self, cli: Cli, tmp_path: Path, album: Path) -> None:
+        self.put(tmp_path, CONTENT[::-1])
+        result = cli("run", album / "a.png", "--step", "open-kit")
+        assert result.exit_code == 3
+        assert "it was not opened" in result.stderr
+
+    def test_pickles_that_ask_for_code_get_none(
+        self, cli: Cli, tmp_path: Path, album: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("KIT_TRAP", str(tmp_path / "trap"))
+        (tmp_path / "weights").mkdir()
+        (tmp_path / "weights" / "evil.pth").write_bytes(kit.evil_weights())
+        result = cli("run", album / "a.png", "--step", "open-evil")
+        assert result.exit_code == 3
+        assert "cannot be opened as evil" in result.stderr
+        assert not (tmp_path / "trap").exists()
+        assert not list(album.glob("*.restored.*"))
 
 
 def test_train_calls_the_cards_function(cli: Cli, tmp_path: Path) -> None:

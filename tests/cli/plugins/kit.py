@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +18,10 @@ BADGE: Key[str] = Key("kit.badge", "a word, which cannot be read from files")
 
 class LightenOptions(Options):
     amount: float = Field(0.1, ge=0, le=1, description="how much lighter")
+
+
+class WeightsOptions(Options):
+    model: str = Field("auto", description="weights to use")
 
 
 class ColourOptions(Options):
@@ -67,6 +73,28 @@ def greyed(photo: Any, options: Any, ctx: Any) -> Any:
     return photo.with_meta(replace(photo.meta, grey=True))
 
 
+def open_weights(photo: Any, options: WeightsOptions, ctx: Any) -> Any:
+    with ctx.model(options.model):
+        return photo
+
+
+def load(path: Any) -> Any:
+    import torch
+
+    return torch.load(path, weights_only=True)
+
+
+class AsksForCode:
+    """Unpickled carelessly, it makes a folder."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, (os.environ.get("KIT_TRAP", "trap"),)
+
+
+def evil_weights() -> bytes:
+    return pickle.dumps(AsksForCode())
+
+
 def _spec(name: str, run: str, **values: Any) -> StageSpec:
     return StageSpec(name, f"{name}, for tests", f"kit:{run}", **values)
 
@@ -84,14 +112,16 @@ def oldfix_stages() -> list[StageSpec]:
         _spec("wear-badge", "same", needs={IMAGE, BADGE}),
         _spec("interrupt", "interrupt"),
         _spec("fail", "fail"),
+        _spec("open-kit", "open_weights", options=WeightsOptions, weights={"model": "kit"}),
+        _spec("open-evil", "open_weights", options=WeightsOptions, weights={"model": "evil"}),
         _spec("break-contract", "greyed"),
     ]
 
 
 @hookimpl
 def oldfix_weights() -> list[oldfix.WeightsCard]:
+    evil = evil_weights()
     fields: dict[str, Any] = {
-        "role": "kit",
         "licence": "Apache-2.0",
         "source": "tests",
         "load": "kit:load",
@@ -108,10 +138,19 @@ def oldfix_weights() -> list[oldfix.WeightsCard]:
             bytes=len(content),
             url="https://weights.invalid/kit-s.bin",
             train="kit:train",
+            role="kit",
             **fields,
         ),
         oldfix.WeightsCard(
-            id="kit-l", file="kit-l.bin", sha256="0" * 64, bytes=9, rank=1, **fields
+            id="evil",
+            file="evil.pth",
+            sha256=hashlib.sha256(evil).hexdigest(),
+            bytes=len(evil),
+            role="evil",
+            **fields,
+        ),
+        oldfix.WeightsCard(
+            id="kit-l", file="kit-l.bin", sha256="0" * 64, bytes=9, rank=1, role="kit", **fields
         ),
     ]
 
