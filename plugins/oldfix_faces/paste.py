@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldfix import with_luminance_of
-from oldfix_faces.align import Alignment, box_around, corners, uncrop
+from oldfix_faces.align import Alignment, box_around, uncrop
 
 Array = NDArray[np.float32]
 
@@ -71,7 +71,7 @@ def paste(
 ) -> None:
     """Add a correction to a photograph, in place; nothing outside the mask changes.
 
-    Only the box of the crop is read and written, so the cost does not grow with the photograph.
+    Only the box of the mask is read and written, so the cost does not grow with the photograph.
 
     Args:
         image: (H, W, 3) float32 in [0, 1]. Changed.
@@ -81,7 +81,7 @@ def paste(
         covered: (H, W) float32, how far earlier faces have already changed each pixel. Changed.
         toned: change luminance only; the correction is then grey and its first channel is used.
     """
-    box = box_around(alignment.to_photo(corners(alignment.size)), image.shape[:2])
+    box = box_around(alignment.to_photo(bounds(mask)), image.shape[:2])
     if box.empty:
         return
     weight = np.clip(uncrop(mask, alignment, box), 0, 1) * (1 - covered[box.slices])
@@ -90,11 +90,18 @@ def paste(
     change = uncrop(correction, alignment, box) * weight[..., None]
     region = image[box.slices]
     touched = weight > 0
+    before, added = region[touched][None], change[touched][None]
     if toned:
-        changed = with_changed_luminance(region, change[..., 0])
+        region[touched] = with_changed_luminance(before, added[..., 0])[0]
     else:
-        changed = np.clip(region + change, 0, 1)
-    region[touched] = changed[touched]
+        region[touched] = np.clip(before + added, 0, 1)[0]
+
+
+def bounds(mask: Array) -> NDArray[np.float64]:
+    """Return the corners of the smallest rectangle outside of which a mask is zero, (4, 2)."""
+    x, y, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    x0, y0, x1, y1 = x - 1.0, y - 1.0, x + width, y + height
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
 
 
 def with_changed_luminance(image: Array, change: Array) -> Array:
