@@ -27,13 +27,13 @@ from oldfix.cli.console import say, tell
 _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("restore", restore.restore, "restore photo.jpg album/ --faces --colorize -o restored/"),
     ("run", run.run, "run photo.jpg --step detect-scratches --step fill-defects-classical"),
-    ("plan", plan.plan, "plan --faces --set detect-faces.min_size=32"),
+    ("plan", plan.plan, "plan --faces --set detect-faces.min_size_px=32"),
     ("stages", stages.stages, "stages detect-scratches"),
     ("plugins", plugins.plugins, "plugins --json"),
     ("doctor", doctor.doctor, "doctor"),
     ("demo", demo.demo, "demo grandma.jpg -o out/grandma"),
     ("age", age.age, "age photo.jpg --seed 3 --truth"),
-    ("train", train.train, "train scratch-unet-s --data photographs/ --minutes 40"),
+    ("train", train.train, "train colorizer-s --data photographs/ --minutes 40"),
     ("eval", evaluate.evaluate, "eval restore --data photographs/"),
     ("bench", bench.bench, "bench --megapixels 1 --threads 2"),
 )

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from oldfix.cli.app import build_app
 from oldfix.cli.progress import Bars, shorten
 from oldfix.events import StepFinished, StepProgress, StepStarted, Warned
+from oldfix.registry import discover
 
 from .conftest import PLUGINS, Cli
 from .plugins import kit
@@ -327,3 +329,14 @@ def test_bars_move_forward(capsys: pytest.CaptureFixture[str]) -> None:
 def test_long_names_leave_room_for_the_bar() -> None:
     assert shorten("a.jpg") == "a.jpg"
     assert shorten("a very long name of a photograph 1936.jpg") == "a very long …aph 1936.jpg"
+
+
+def test_examples_in_help_name_what_there_is() -> None:
+    """With the real plugins: no stage, option or network in an example is made up."""
+    examples = {info.name: str(info.epilog) for info in build_app().registered_commands}
+    words = examples["plan"].split()[2:]
+    assert CliRunner().invoke(build_app(), words).exit_code in (0, 3), "3: weights not installed"
+    name = examples["train"].split()[3]
+    assert discover().cards[name].train
+    stage = examples["stages"].split()[3]
+    assert discover().resolve(stage).name == stage
