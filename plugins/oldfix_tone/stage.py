@@ -20,7 +20,7 @@ Mask = NDArray[np.float32]
 _BOUNDED_PX = 512
 #: A correction that would move the thumbnail by less than the first (mean distance in CIELAB) is
 #: not made, for then the tone is sound; from the second on it is made in full.
-_SOUND, _NEEDED = 2.5, 4.5
+_SOUND, _NEEDED = 4.0, 7.0
 
 
 def restore_tone(photo: Photo, options: ToneOptions, ctx: Context) -> Photo:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from oldfix import write_network
 from oldfix.degrade import Recipe, age, load_recipe
 from oldfix.training import PhotoPool, Settings, TrainRequest, fit
-from oldfix_tone.correction import LUMA, Correction
+from oldfix_tone.correction import LUMA, Correction, with_saturation
 from oldfix_tone.net import SIDE, ToneNet
 
 Image = NDArray[np.float32]
@@ -24,22 +24,23 @@ Image = NDArray[np.float32]
 #: Steps of the recipe "tone" that take colour away for good.
 _COLOUR_LOST = ("grey", "sepia", "toning")
 _VALIDATION = 300
+_SOUND_WEIGHT = 4.0
 
 
 def train(request: TrainRequest) -> Path:
-    """Train for the time box and write ``tone.safetensors`` with its figures beside it."""
+    """Train for the time box and write ``tone-s.safetensors`` with its figures beside it."""
     pool, kept = PhotoPool.read(request.data, max_side=2 * SIDE, min_side=SIDE // 2).split()
     task = ToneTask(pool, kept)
     settings = Settings(
         batch=32,
-        learning_rate=2e-3,
+        learning_rate=1.5e-3,
         warmup=100,
         ema=0.998,
         autocast=False,
         checkpoint_every_minutes=0.5,
     )
     net = fit(task, settings, request)
-    out = request.out / "tone.safetensors"
+    out = request.out / "tone-s.safetensors"
     write_network(out, net, config=task.net.config)
     figures = {"validation": dict(task.validate(net)), "minutes": request.minutes}
     out.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
@@ -73,12 +74,15 @@ class ToneTask:
     def loss(
         self, net: nn.Module, batch: tuple[Tensor, ...]
     ) -> tuple[Tensor, Mapping[str, float | Tensor]]:
-        """Mean distance in CIELAB, lightness and colour alike."""
+        """Mean distance in lightness and opponent colours, roughly that of CIELAB."""
         aged, sound = batch
         # A correction is the same for every pixel: a quarter of them tells enough.
         mended = corrected(aged[..., ::2, ::2], net(aged))
-        distance = lab_distance(mended, sound[..., ::2, ::2])
-        return distance.mean() / 10, {"distance": distance.mean().detach()}
+        distance = opponent_distance(mended, sound[..., ::2, ::2])
+        # What needs nothing must be left alone: there an error counts more.
+        untouched = (aged == sound).flatten(1).all(1)
+        weight = 1 + (_SOUND_WEIGHT - 1) * untouched.float()
+        return (weight * distance).mean() / 10, {"distance": distance.mean().detach()}
 
     def validate(self, net: nn.Module) -> Mapping[str, float]:
         """Mean CIELAB distance from the sound tone: before, after, and of sound pictures."""
@@ -99,6 +103,8 @@ class ToneTask:
     def _example(self, pool: PhotoPool, rng: np.random.Generator) -> tuple[Image, Image]:
         """A quarter grey, a quarter of sound tone."""
         sound = pool.crop(rng, SIDE, shrink=0.8)
+        if rng.random() < 0.5:
+            sound = varied(sound, rng)
         if rng.random() < 0.25:
             sound = np.repeat((sound @ LUMA)[..., None], 3, axis=2)
             aged = sound if rng.random() < 0.3 else age(sound, rng=rng, recipe=self.recipe).image
@@ -106,6 +112,22 @@ class ToneTask:
         if rng.random() < 0.25:
             return sound, sound
         return age(sound, rng=rng, recipe=self.recipe).image, sound
+
+
+def varied(image: Image, rng: np.random.Generator) -> Image:
+    """Give a sound picture the light, exposure and haze that sound pictures may have.
+
+    The varied picture is the truth: it teaches to leave an evening light or a mist alone.
+
+    Args:
+        image: (H, W, 3) float32 RGB in [0, 1].
+        rng: source of all randomness.
+    """
+    image = image ** np.float32(np.exp(rng.normal(0, 0.15)))
+    white = rng.uniform(0.8, 1.0) * np.exp(rng.normal(0, 0.05, 3))
+    black = rng.uniform(0, 0.08) * np.exp(rng.normal(0, 0.2, 3))
+    out = black + (np.minimum(white, 1) - black) * image
+    return with_saturation(np.asarray(out, np.float32), float(rng.uniform(0.75, 1.25)))
 
 
 def corrected(images: Tensor, numbers: Tensor) -> Tensor:
@@ -122,6 +144,14 @@ def corrected(images: Tensor, numbers: Tensor) -> Tensor:
     weights = torch.from_numpy(LUMA).to(images)[None, :, None, None]
     luma = (moved * weights).sum(1, keepdim=True)
     return (luma + (bent[:, 9:10] * limits[3]).exp() * (moved - luma)).clamp(0, 1)
+
+
+def opponent_distance(images: Tensor, others: Tensor) -> Tensor:
+    """Like `lab_distance`, from encoded values without a power: five times as fast."""
+    red, green, blue = (images - others).unbind(1)
+    lightness = 100 * (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue)
+    parts = torch.stack([lightness, 130 * (red - green), 90 * ((red + green) / 2 - blue)])
+    return (parts.square().sum(0) + 1e-2).sqrt().mean((1, 2))
 
 
 def lab_distance(images: Tensor, others: Tensor) -> Tensor:

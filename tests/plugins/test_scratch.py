@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from oldfix import write_network
+from oldfix import (
+    DEFECTS,
+    IMAGE,
+    Photo,
+    Pipeline,
+    Runner,
+    StageError,
+    Step,
+    discover,
+    write_network,
+)
+from oldfix.testing import StageContract
 from oldfix_scratch import classical, masks, net
 
 planes = st.builds(
@@ -156,3 +169,93 @@ def test_sound_structures_are_drawn_reproducibly_and_in_range(seed):
     assert one.dtype == np.float32
     assert one.min() >= 0 and one.max() <= 1
     assert (image == 0.5).all()
+
+
+class TestDetect(StageContract):
+    stage = "detect-scratches"
+    options: ClassVar[dict[str, object]] = {
+        "threshold": 0.06,
+        "low_threshold": 0.05,
+        "mode": "join",
+    }
+
+
+class TestDetectClassical(StageContract):
+    stage = "detect-scratches-classical"
+    options: ClassVar[dict[str, object]] = {"width_px": 3}
+
+
+class TestFillClassical(StageContract):
+    stage = "fill-defects-classical"
+    sizes = ((31, 37), (64, 64), (200, 129))  # of one pixel, marked, nothing is left to fill from
+    options: ClassVar[dict[str, object]] = {"method": "navier-stokes", "radius_px": 2.0}
+
+
+def run_steps(photo: Photo, *steps: Step) -> Photo:
+    plan = Pipeline(steps).plan(discover(), given=set(photo))
+    with Runner(device="cpu") as runner:
+        return runner.run(plan, photo)
+
+
+def test_the_classical_chain_mends_a_scratch():
+    image, truth = lined_picture()
+    mended = run_steps(
+        Photo.from_array(image), Step("detect-scratches-classical"), Step("fill-defects-classical")
+    )
+    assert (mended[DEFECTS][truth] == 1).mean() > 0.8
+    assert mended[DEFECTS][~truth].mean() < 0.1
+    assert np.abs(mended[IMAGE][truth] - 0.9).mean() > 0.2
+    noted = mended.history[0]["notes"]["marked_percent"]
+    assert noted == pytest.approx(100 * mended[DEFECTS].mean(), 0.01)
+
+
+def test_a_mask_that_was_given_is_replaced_or_joined():
+    image, _ = lined_picture()
+    given_mask = np.zeros((96, 96), np.float32)
+    given_mask[80:90, 5:15] = 0.75
+    photo = Photo.from_array(image).put(DEFECTS, given_mask)
+    step = "detect-scratches-classical"
+    replaced = run_steps(photo, Step(step))[DEFECTS]
+    joined = run_steps(photo, Step(step, options={"mode": "join"}))[DEFECTS]
+    assert not (replaced == 0.75).any()
+    np.testing.assert_array_equal(joined, np.maximum(replaced, given_mask))
+
+
+def test_filling_a_picture_of_nothing_but_damage_says_so():
+    photo = Photo.from_array(np.zeros((8, 8, 3), np.float32)).put(
+        DEFECTS, np.ones((8, 8), np.float32)
+    )
+    with pytest.raises(StageError, match="fewer marks"):
+        run_steps(photo, Step("fill-defects-classical"))
+
+
+def test_training_examples_have_one_shape_and_weigh_damage_by_what_shows():
+    from oldfix_scratch import train
+
+    flat = np.full((40, 40, 3), 0.5, np.float32)
+    marked = flat.copy()
+    marked[20:23], opacity = 1.0, np.zeros((40, 40), np.float32)
+    opacity[20:23], opacity[5:8] = 0.9, 0.9
+    seen = train.visibility(marked, flat, opacity)
+    assert seen[21].min() > 0.9
+    assert seen[6].max() < 0.1
+    wide = np.zeros((60, 60), np.float32)
+    wide[:, :30], wide[:, 50] = 1, 1
+    weight = train.weight_of(wide)
+    assert weight[30, 10] < 0.1
+    assert weight[30, 50] == 1
+
+
+def test_the_shipped_network_leaves_a_sound_portrait_and_finds_scratches():
+    from skimage.data import astronaut
+
+    from oldfix.degrade import age
+
+    sound = (astronaut()[:256, 100:356] / 255).astype(np.float32)
+    marked = run_steps(Photo.from_array(sound), Step("detect-scratches"))[DEFECTS]
+    assert marked.mean() < 0.01
+    aged = age(sound, rng=np.random.default_rng(1), recipe="demo")
+    found = run_steps(Photo.from_array(aged.image), Step("detect-scratches"))[DEFECTS] > 0.5
+    truth = aged.defects > 0.2
+    assert truth[found].mean() > 4 * truth.mean()
+    assert found[truth].mean() > 4 * found[~truth].mean() > 0

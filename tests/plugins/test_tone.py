@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
+
+from oldfix import IMAGE, Photo, Pipeline, Runner, Step, discover, write_network
+from oldfix.evaluation.metrics import ciede2000
+from oldfix.testing import StageContract, example_photo
 from oldfix_tone import margins, net, stage, train
 from oldfix_tone.correction import LUMA, Correction, soft, with_saturation
-
-from oldfix import IMAGE, write_network
-from oldfix.testing import example_photo
 
 numbers = st.lists(st.floats(-3, 3), min_size=10, max_size=10).map(
     lambda values: np.array(values, np.float32)
@@ -150,3 +152,49 @@ def test_the_network_survives_its_file(tmp_path):
         assert again(look).shape == (2, 10, 1, 1)
         np.testing.assert_allclose(again(look), small(look), atol=2e-3)
         assert not net.ToneNet()(look).any()
+
+
+class TestRestoreTone(StageContract):
+    stage = "restore-tone"
+    options: ClassVar[dict[str, object]] = {"strength": 0.9}
+
+
+class TestRestoreToneToGrey(StageContract):
+    stage = "restore-tone"
+    options: ClassVar[dict[str, object]] = {"cast": "remove"}
+
+
+def restored(image: np.ndarray, **options: object) -> np.ndarray:
+    photo = Photo.from_array(image)
+    plan = Pipeline((Step("restore-tone", options=options),)).plan(discover())
+    with Runner(device="cpu") as runner:
+        return runner.run(plan, photo)[IMAGE]
+
+
+@pytest.fixture(scope="module")
+def portrait() -> np.ndarray:
+    from skimage.data import astronaut
+
+    return (astronaut()[::2, ::2] / 255).astype(np.float32)
+
+
+def test_the_shipped_network_leaves_a_sound_portrait(portrait):
+    assert ciede2000(restored(portrait), portrait) < 1
+
+
+def test_the_shipped_network_mends_a_faded_and_yellowed_portrait(portrait):
+    faded = ((0.2 + 0.6 * portrait) * np.array([1, 0.92, 0.7], np.float32)).astype(np.float32)
+    before = ciede2000(faded, portrait)
+    assert ciede2000(restored(faded), portrait) < 0.7 * before
+    halfway = ciede2000(restored(faded, strength=0.5), portrait)
+    assert ciede2000(restored(faded), portrait) < halfway < before
+
+
+def test_sepia_stays_sepia_unless_told_otherwise(portrait):
+    level = (portrait @ LUMA)[..., None]
+    sepia = ((0.25 + 0.5 * level) * np.array([1, 0.85, 0.65], np.float32)).astype(np.float32)
+    kept = restored(sepia)
+    assert np.std(kept @ LUMA) > 1.1 * np.std(sepia @ LUMA)
+    assert (kept[..., 0] > kept[..., 2]).mean() > 0.9
+    removed = restored(sepia, cast="remove")
+    assert np.array_equal(removed[..., 0], removed[..., 2])
