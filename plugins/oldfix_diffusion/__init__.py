@@ -19,6 +19,12 @@ class RestoreOptions(Options):
     sampler: Literal["origin", "improved", "indi"] = Field(
         "improved", description="how to step: improved averages, indi keeps more texture"
     )
+    fill_px: int = Field(
+        16,
+        ge=0,
+        le=1000,
+        description="fill marked parts up to this width first; wider ones, stains, show through",
+    )
     model: str = Field("auto", description="weights of the restorer")
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from oldfix import DEFECTS, IMAGE, Context, Photo
 from oldfix_diffusion import RestoreOptions
+from oldfix_diffusion.fill import filled
 from oldfix_diffusion.samplers import SAMPLERS
 
 _Array = NDArray[np.float32]
@@ -16,9 +17,10 @@ _FACTOR = 4
 def restore(photo: Photo, options: RestoreOptions, ctx: Context) -> Photo:
     """Fill the marked defects and take away grain, blur and JPEG damage.
 
-    The photograph is encoded, walked back from "as found" to "clean" in the latent, decoded,
-    and given back its own fine detail where that is sound. Each of these runs over the picture
-    on its own, in tiles. Without DEFECTS nothing counts as marked.
+    Marked pixels get a first guess from their surroundings. The photograph is then encoded,
+    walked back from "as found" to "clean" in the latent, decoded, and given back its own fine
+    detail where that is sound. Each of these runs over the picture on its own, in tiles. Without
+    DEFECTS nothing counts as marked.
     """
     image = photo[IMAGE]
     mask = photo.get(DEFECTS)
@@ -29,7 +31,8 @@ def restore(photo: Photo, options: RestoreOptions, ctx: Context) -> Photo:
         def predict(z: _Array, t: float) -> _Array:
             return ctx.apply(restorer, z, holes, part="denoise", t=t)
 
-        z_found = ctx.apply(latent, image, part="encode")
+        start = filled(image, marked, options.fill_px)
+        z_found = ctx.apply(latent, start, part="encode")
         z_clean = SAMPLERS[options.sampler](predict, z_found, options.steps)
         height, width = image.shape[:2]
         decoded = ctx.apply(latent, z_clean, part="decode")[:height, :width]

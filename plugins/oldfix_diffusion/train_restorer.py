@@ -1,29 +1,35 @@
-"""Training of the restorer in the latent of a finished autoencoder."""
+"""Training of the restorer in the latent of a finished autoencoder.
+
+Two phases: the denoiser learns in the latent, where a step is cheap; then the detail head learns
+what to keep of the photograph, given what the finished denoiser predicts.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oldfix import write_network
-from oldfix.degrade import age
 from oldfix.training import PhotoPool, Settings, TrainRequest, fit, installed
 from oldfix_diffusion import CARDS
+from oldfix_diffusion.examples import make_example
 from oldfix_diffusion.net import Autoencoder, load_autoencoder
 from oldfix_diffusion.restorer import Restorer, holes_of
 from oldfix_diffusion.train_latent import log_error
 
 NAME = "restorer-s"
-_CROP = 128
-_SETTINGS = Settings(batch=12, learning_rate=6e-4, warmup=200, clip=0.1, ema=0.998)
-_Image = NDArray[np.float32]
+#: Part of the time box that the denoiser gets; the head has the rest.
+_DENOISER_SHARE = 0.75
+_DENOISER = Settings(batch=16, learning_rate=8e-4, warmup=200, clip=0.1, ema=0.998)
+_HEAD = Settings(batch=16, learning_rate=1e-3, warmup=50, clip=0.1, ema=0.995)
 
 
 def train(request: TrainRequest) -> Path:
@@ -34,9 +40,16 @@ def train(request: TrainRequest) -> Path:
     """
     beside = request.out.parent / CARDS[0].id / CARDS[0].file
     latent = load_autoencoder(beside if beside.is_file() else installed(CARDS[0]))
-    task = RestorerTask(PhotoPool.read(request.data, max_side=1024), latent.to(request.device))
-    net = fit(task, _SETTINGS, request)
-    assert isinstance(net, Restorer)
+    pool = PhotoPool.read(request.data, max_side=1024)
+    net = Restorer(channels=latent.config["channels"])
+    for task_class, settings, share in (
+        (DenoiserTask, _DENOISER, _DENOISER_SHARE),
+        (HeadTask, _HEAD, 1 - _DENOISER_SHARE),
+    ):
+        task = task_class(pool, latent.to(request.device), net)
+        part = replace(request, out=request.out / task.name, minutes=request.minutes * share)
+        net = fit(task, settings, part)
+        request = replace(request, init=None)
     path = request.out / f"{NAME}.safetensors"
     write_network(path, net, config=net.config)
     with torch.inference_mode():
@@ -45,76 +58,124 @@ def train(request: TrainRequest) -> Path:
     return path
 
 
-class RestorerTask:
-    """Aged crops to be restored, from every point of the way between aged and clean."""
+class _Task:
+    """What both phases share: photographs, the frozen latent, and held-out examples."""
 
-    def __init__(
-        self, photographs: PhotoPool, latent: Autoencoder, net: Restorer | None = None
-    ) -> None:
+    name: str
+    sound: float
+
+    def __init__(self, photographs: PhotoPool, latent: Autoencoder, net: Restorer) -> None:
         self.pool, validation = photographs.split()
         self.latent = latent.requires_grad_(False)
-        self.net = net or Restorer(channels=latent.config["channels"])
-        samples = [
-            make_sample(validation, np.random.default_rng([7, i]), sound=i < 8) for i in range(48)
+        self.net = net
+        examples = [
+            make_example(validation, np.random.default_rng([7, i]), sound=i < 8) for i in range(64)
         ]
         self.held_out = [
             torch.from_numpy(np.stack(column)).permute(0, 3, 1, 2)
-            for column in zip(*samples, strict=True)
+            for column in zip(*examples, strict=True)
         ]
 
     def sample(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
-        """(aged, target, mask), of 128 pixels; one in twelve is sound."""
-        return make_sample(self.pool, rng, sound=rng.random() < 1 / 12)
+        """See `make_example`; a part of them is sound."""
+        return make_example(self.pool, rng, sound=rng.random() < self.sound)
+
+    def examples(self, device: torch.device) -> Iterator[tuple[Tensor, ...]]:
+        """The held-out examples, eight at a time; the first eight are sound."""
+        for part in zip(*(column.split(8) for column in self.held_out), strict=True):
+            yield tuple(value.to(device) for value in part)
+
+    def restored(self, net: Restorer, start: Tensor, mask: Tensor) -> Tensor:
+        """What one step gives, decoded."""
+        return self.latent.decode(net.denoise(self.latent.encode(start), holes_of(mask), 1.0))
+
+
+class DenoiserTask(_Task):
+    """Latents of aged crops to be cleaned, from every point of the way between aged and clean."""
+
+    name = "denoiser"
+    sound = 1 / 12
+
+    def __init__(self, photographs: PhotoPool, latent: Autoencoder, net: Restorer) -> None:
+        super().__init__(photographs, latent, net)
+        net.requires_grad_(True)
+        net.head.requires_grad_(False)
+        self.worth = channel_worth(latent)
 
     def loss(
         self, net: nn.Module, batch: tuple[Tensor, ...]
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
-        """Charbonnier losses of latent, decoded prediction and finished picture, and its PSNR.
+        """Charbonnier loss in the latent, each channel by what it is worth in pixels.
 
-        The PSNR counts one decibel the same in lightly and in heavily damaged crops. Half of the
-        batch is at t = 1, the only time that one step sees (arXiv 2305.04457 draws t evenly,
-        which costs one-step quality); only this half trains the detail head.
+        Half of the batch is at t = 1, the only time that one step sees (arXiv 2305.04457 draws
+        t evenly, which costs one-step quality).
         """
         assert isinstance(net, Restorer)
-        aged, target, mask = batch
+        _, start, target, mask = batch
         with torch.no_grad():
-            z_aged, z_clean = self.latent.encode(torch.cat([aged, target])).chunk(2)
-        half = len(aged) // 2
-        t = torch.rand(len(aged), device=aged.device)
-        t[:half] = 1.0
+            z_aged, z_clean = self.latent.encode(torch.cat([start, target])).chunk(2)
+        t = torch.rand(len(start), device=start.device)
+        t[: len(t) // 2] = 1.0
         at = t[:, None, None, None]
         z = net.denoise((1 - at) * z_clean + at * z_aged, holes_of(mask), t)
-        restored = self.latent.decode(z)
-        finished = net.detail(aged[:half], restored[:half], mask[:half])
-        weight = 1 + mask
-        in_latent = charbonnier(z - z_clean).mean()
-        decoded = (weight * charbonnier(restored - target)).mean()
-        final = (weight[:half] * charbonnier(finished - target[:half])).mean()
-        errors = log_error(finished, target[:half], floor=1e-5).mean()
-        loss = 0.1 * in_latent + decoded + final + 0.02 * errors
-        figures = {"latent": in_latent, "decoded": decoded, "final": final, "psnr": -10 * errors}
-        return loss, {name: value.detach() for name, value in figures.items()}
+        errors = self.worth.to(z.device) * charbonnier(z - z_clean)
+        one_step = errors[: len(t) // 2].detach().mean()
+        return errors.mean(), {"one_step": one_step, "aged": self._aged(z_aged, z_clean)}
+
+    def _aged(self, z_aged: Tensor, z_clean: Tensor) -> Tensor:
+        """The loss of doing nothing, of the half at t = 1."""
+        errors = self.worth.to(z_aged.device) * charbonnier(z_aged - z_clean)
+        return errors[: len(errors) // 2].mean()
 
     def validate(self, net: nn.Module) -> dict[str, float]:
-        """PSNR of one step over held-out crops: finished, decoded only, as found, and sound."""
+        """PSNR of the mean squared error of one step, decoded, over held-out worn crops."""
         assert isinstance(net, Restorer)
-        device = next(net.parameters()).device
+        errors, found = [], []
+        for _, start, target, mask in list(self.examples(next(net.parameters()).device))[1:]:
+            restored = self.restored(net, start, mask).clamp(0, 1)
+            errors.append((restored - target).square().mean())
+            found.append((start - target).square().mean())
+        decibels = [-10 * torch.stack(e).mean().log10() for e in (errors, found)]
+        return {"score": float(decibels[0]), "filled": float(decibels[1])}
+
+
+class HeadTask(_Task):
+    """What to keep of the photograph, given what the finished denoiser made of it."""
+
+    name = "head"
+    sound = 1 / 6
+
+    def __init__(self, photographs: PhotoPool, latent: Autoencoder, net: Restorer) -> None:
+        super().__init__(photographs, latent, net)
+        net.requires_grad_(False)
+        net.head.requires_grad_(True)
+
+    def loss(
+        self, net: nn.Module, batch: tuple[Tensor, ...]
+    ) -> tuple[Tensor, dict[str, float | Tensor]]:
+        """Charbonnier loss and PSNR: one decibel counts the same in mild and in heavy damage."""
+        assert isinstance(net, Restorer)
+        aged, start, target, mask = batch
+        with torch.no_grad():
+            restored = self.restored(net, start, mask)
+        finished = net.detail(aged, restored, mask)
+        final = ((1 + mask) * charbonnier(finished - target)).mean()
+        errors = log_error(finished, target, floor=1e-5).mean()
+        return final + 0.02 * errors, {"final": final.detach(), "psnr": -10 * errors.detach()}
+
+    def validate(self, net: nn.Module) -> dict[str, float]:
+        """Mean PSNR over held-out crops (50 dB at most): finished, decoded, filled, and sound."""
+        assert isinstance(net, Restorer)
         rows = []
-        for part in zip(*(column.split(8) for column in self.held_out), strict=True):
-            aged, target, mask = (value.to(device) for value in part)
-            restored = self.latent.decode(net.denoise(self.latent.encode(aged), holes_of(mask), 1))
-            finished = net.detail(aged, restored, mask)
-            pictures = [finished.clamp(0, 1), restored.clamp(0, 1), aged]
-            rows.append(torch.stack([-10 * log_error(x, target) for x in pictures]))
+        for aged, start, target, mask in self.examples(next(net.parameters()).device):
+            restored = self.restored(net, start, mask)
+            pictures = (net.detail(aged, restored, mask), restored, start)
+            errors = [log_error(x.clamp(0, 1), target, floor=1e-5) for x in pictures]
+            rows.append(-10 * torch.stack(errors))
         sound, worn = rows[0][0].mean(), torch.cat(rows[1:], dim=1).mean(dim=1)
-        figures = {
-            "psnr": worn[0],
-            "latent": worn[1],
-            "aged": worn[2],
-            "sound": sound.clamp(max=50),
-        }
-        score = float(worn[0] + 0.1 * figures["sound"])
-        return {"score": score, **{name: float(value) for name, value in figures.items()}}
+        names = ("finished", "decoded", "filled")
+        figures = dict(zip(names, worn.tolist(), strict=True))
+        return {"score": figures["finished"] + 0.1 * float(sound), **figures, "sound": float(sound)}
 
 
 def charbonnier(error: Tensor, epsilon: float = 1e-3) -> Tensor:
@@ -122,46 +183,12 @@ def charbonnier(error: Tensor, epsilon: float = 1e-3) -> Tensor:
     return (error.square() + epsilon**2).sqrt()
 
 
-def make_sample(
-    pool: PhotoPool, rng: np.random.Generator, *, sound: bool
-) -> tuple[_Image, _Image, _Image]:
-    """Cut a crop, age it, and draw the mask a user or a detector might give.
-
-    Returns:
-        (aged, target, mask): (128, 128, 3) twice, and (128, 128, 1). ``sound`` gives
-        aged == target.
-    """
-    truth = age(pool.crop(rng, _CROP), rng=rng, recipe="old-photo")
-    aged = truth.target if sound else truth.image
-    mask = given_mask(np.zeros_like(truth.defects) if sound else truth.defects, rng)
-    return aged, truth.target, mask[..., None]
-
-
-def given_mask(defects: _Image, rng: np.random.Generator) -> _Image:
-    """Turn the truth about the defects into a mask with the faults that masks have.
-
-    Half of the masks are complete and grown a little, a quarter are the opacity itself or
-    exact, the others miss parts, mark sound parts, or are empty.
-    """
-    kind = rng.random()
-    if kind < 0.1:
-        return np.zeros_like(defects)
-    if kind < 0.2:
-        return defects
-    marked = (defects > 0.1).astype(np.float32)
-    if kind < 0.35:
-        return marked
-    if kind > 0.8:
-        marked = _with_errors(marked, rng)
-    size = 2 * int(rng.integers(1, 4)) + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    return np.asarray(cv2.dilate(marked, disc), np.float32)
-
-
-def _with_errors(marked: _Image, rng: np.random.Generator) -> _Image:
-    """Drop marks in some areas and add, in others, marks that belong elsewhere."""
-    coarse = rng.random((5, 5), dtype=np.float32)
-    field = np.asarray(cv2.resize(coarse, marked.shape[::-1], interpolation=cv2.INTER_CUBIC))
-    moved = np.roll(marked[::-1], tuple(rng.integers(0, marked.shape[0], 2)), axis=(0, 1))
-    found = np.where(field < rng.uniform(0.2, 0.6), 0, marked)
-    return np.asarray(np.where(field > rng.uniform(0.6, 1.0), moved, found), np.float32)
+def channel_worth(latent: Autoencoder) -> Tensor:
+    """How much a unit of each latent channel changes the decoded pixels, mean 1; (1, C, 1, 1)."""
+    channels = latent.config["channels"]
+    units = torch.eye(channels)[:, :, None, None].expand(-1, -1, 16, 16)
+    units = units.to(latent.mean.device)
+    with torch.inference_mode():
+        change = latent.decode(units) - latent.decode(torch.zeros_like(units))
+    worth = change.float().square().mean(dim=(1, 2, 3)).sqrt().clone()
+    return (worth / worth.mean())[None, :, None, None]

@@ -1,0 +1,63 @@
+"""Examples to train the restorer with: aged crops, and masks with the faults that masks have."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from oldfix.degrade import age
+from oldfix.training import PhotoPool
+from oldfix_diffusion.fill import filled
+
+#: Side of an example in pixels.
+CROP = 96
+#: How often each recipe is used. Real photographs are grainier than most of old-photo.
+RECIPES = {"old-photo": 0.6, "bopbtl": 0.25, "gaussian-25": 0.05, "scratches": 0.1}
+_Image = NDArray[np.float32]
+
+
+def make_example(
+    pool: PhotoPool, rng: np.random.Generator, *, sound: bool
+) -> tuple[_Image, _Image, _Image, _Image]:
+    """Cut a crop, age it, and draw the mask a user or a detector might give.
+
+    Returns:
+        (aged, start, target, mask): (96, 96, 3) three times, and (96, 96, 1). ``start`` is
+        ``aged`` with marked pixels filled. ``sound`` gives aged == target.
+    """
+    recipe = str(rng.choice(list(RECIPES), p=list(RECIPES.values())))
+    truth = age(pool.crop(rng, CROP), rng=rng, recipe=recipe)
+    aged = truth.target if sound else truth.image
+    mask = given_mask(np.zeros_like(truth.defects) if sound else truth.defects, rng)
+    return aged, filled(aged, mask), truth.target, mask[..., None]
+
+
+def given_mask(defects: _Image, rng: np.random.Generator) -> _Image:
+    """Turn the truth about the defects into a mask with the faults that masks have.
+
+    Half of the masks are complete and grown a little, a quarter are the opacity itself or
+    exact, the others miss parts, mark sound parts, or are empty.
+    """
+    kind = rng.random()
+    if kind < 0.1:
+        return np.zeros_like(defects)
+    if kind < 0.2:
+        return defects
+    marked = (defects > 0.1).astype(np.float32)
+    if kind < 0.35:
+        return marked
+    if kind > 0.8:
+        marked = _with_errors(marked, rng)
+    size = 2 * int(rng.integers(1, 4)) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return np.asarray(cv2.dilate(marked, disc), np.float32)
+
+
+def _with_errors(marked: _Image, rng: np.random.Generator) -> _Image:
+    """Drop marks in some areas and add, in others, marks that belong elsewhere."""
+    coarse = rng.random((5, 5), dtype=np.float32)
+    field = np.asarray(cv2.resize(coarse, marked.shape[::-1], interpolation=cv2.INTER_CUBIC))
+    moved = np.roll(marked[::-1], tuple(rng.integers(0, marked.shape[0], 2)), axis=(0, 1))
+    found = np.where(field < rng.uniform(0.2, 0.6), 0, marked)
+    return np.asarray(np.where(field > rng.uniform(0.6, 1.0), moved, found), np.float32)

@@ -1,0 +1,420 @@
+"""restore-diffusion: its samplers, its networks and the stage."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+from torch import nn
+
+from oldfix import DEFECTS, IMAGE, Photo, write_network
+from oldfix.degrade import age
+from oldfix.evaluation.metrics import psnr
+from oldfix.pipeline import Pipeline, Step
+from oldfix.registry import discover
+from oldfix.runner import Runner
+from oldfix.testing import StageContract
+from oldfix.training import PhotoPool
+from oldfix.weights.store import Store
+from oldfix_diffusion import CARDS
+from oldfix_diffusion.examples import CROP, given_mask, make_example
+from oldfix_diffusion.fill import filled
+from oldfix_diffusion.net import Autoencoder, load_autoencoder, tiny_autoencoder
+from oldfix_diffusion.restorer import Restorer, holes_of, load_restorer, tiny_restorer
+from oldfix_diffusion.samplers import SAMPLERS, State
+from oldfix_diffusion.stage import squares
+from oldfix_diffusion.train_latent import LatentTask, log_error, standardise
+from oldfix_diffusion.train_restorer import DenoiserTask, HeadTask, channel_worth, charbonnier
+
+LATENT, RESTORER = (
+    next(card for card in CARDS if card.role == r) for r in ("latent-f4", "restorer")
+)
+WEIGHTS = Path(__file__).parents[2] / "weights"
+KODAK = Path(__file__).parents[3] / "shared" / "data" / "eval" / "Kodak24"
+
+
+class TestRestore(StageContract):
+    stage = "restore-diffusion"
+
+
+class TestRestoreInSteps(StageContract):
+    stage = "restore-diffusion"
+    options: ClassVar[Mapping[str, Any]] = {"steps": 3, "sampler": "indi"}
+    sizes = ((31, 37),)
+
+
+# --- samplers -------------------------------------------------------------------------------
+
+
+def gain(sampler: str, noise: float, steps: int) -> float:
+    """Result of restoring z_T = 1 with the exact predictor of a Gaussian, which is linear.
+
+    z_0 ~ N(0, 1) and z_T = z_0 + N(0, noise^2), so E[z_0 | z_t] = z_t / (1 + (a noise)^2).
+    """
+
+    def predict(z: State, a: float) -> State:
+        return z / np.float32(1 + (a * noise) ** 2)
+
+    return float(SAMPLERS[sampler](predict, np.ones(1, np.float32), steps)[0])
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("noise", [0.3, 1.0, 2.0])
+def test_one_step_is_the_best_estimate(sampler: str, noise: float) -> None:
+    assert gain(sampler, noise, 1) == pytest.approx(1 / (1 + noise**2), rel=1e-5)
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0])
+def test_many_steps_tend_to_what_theory_says(noise: float) -> None:
+    # InDI integrates dz/z = da a s^2 / (1 + a^2 s^2) to 1 / sqrt(1 + s^2): the signal's variance.
+    assert gain("indi", noise, 2000) == pytest.approx(1 / np.sqrt(1 + noise**2), abs=2e-3)
+    # Origin sampling mixes the photograph in at every step and returns to it.
+    assert gain("origin", noise, 2000) > 0.9
+    assert gain("origin", noise, 4) > gain("improved", noise, 4) > gain("improved", noise, 1)
+
+
+@given(
+    guesses=st.lists(st.floats(-2, 2, width=32), min_size=1, max_size=10),
+    found=st.floats(-2, 2, width=32),
+)
+def test_improved_sampling_is_the_mean_of_the_guesses(guesses: list[float], found: float) -> None:
+    left = iter(guesses)
+    z = SAMPLERS["improved"](
+        lambda z, a: np.full_like(z, next(left)), np.full(1, found, np.float32), len(guesses)
+    )
+    assert float(z[0]) == pytest.approx(np.mean(guesses), abs=1e-4)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_perfect_predictor_sees_the_straight_line_and_is_believed(sampler: str) -> None:
+    clean, found = np.float32([0.2, -1.0]), np.float32([1.5, 0.5])
+    seen: list[float] = []
+
+    def predict(z: State, a: float) -> State:
+        np.testing.assert_allclose(z, (1 - a) * clean + a * found, atol=1e-5)
+        seen.append(a)
+        return clean
+
+    np.testing.assert_allclose(SAMPLERS[sampler](predict, found, 5), clean, atol=1e-5)
+    assert seen == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2])
+
+
+# --- networks -------------------------------------------------------------------------------
+
+
+def positive(net: nn.Module) -> nn.Module:
+    """Give a network positive weights, so that no influence of an input cancels."""
+    for parameter in net.parameters():
+        nn.init.uniform_(parameter, 0.01, 0.02)
+    return net
+
+
+def reach(function: object, planes: int, size: int, scale: float) -> int:
+    """How far an output pixel sees, in input pixels, beyond its own input block."""
+    farthest, middle = 0, round(size * scale) // 8 * 4
+    for at in range(middle, middle + 4):
+        x = torch.rand(1, planes, size, size, requires_grad=True)
+        assert callable(function)
+        function(x)[:, :, at, at].sum().backward()
+        assert x.grad is not None
+        rows = (x.grad.abs().sum((0, 1, 3)) > 0).nonzero()
+        first, last = int(at / scale), max(int(at / scale), int((at + 1) / scale) - 1)
+        farthest = max(farthest, first - int(rows.min()), int(rows.max()) - last)
+    return farthest
+
+
+def test_the_autoencoders_halos_are_its_reach() -> None:
+    net = positive(load_autoencoder(WEIGHTS / LATENT.file))
+    assert isinstance(net, Autoencoder)
+    channels = net.config["channels"]
+    assert LATENT.parts["encode"].halo == reach(net.encode, 3, 96, 0.25)
+    assert LATENT.parts["decode"].halo == reach(net.decode, channels, 32, 4)
+    assert LATENT.parts[""].halo >= reach(net, 3, 160, 1)
+
+
+def test_the_restorers_halos_are_its_reach() -> None:
+    net = positive(load_restorer(WEIGHTS / RESTORER.file))
+    assert isinstance(net, Restorer)
+    holes, mask = torch.zeros(1, 16, 144, 144), torch.zeros(1, 1, 96, 96)
+    found = reach(lambda z: net.denoise(z, holes, 1.0), net.config["channels"], 144, 1)
+    assert RESTORER.parts["denoise"].halo == found
+    assert RESTORER.parts["detail"].halo == reach(lambda x: net.detail(x, x / 2, mask), 3, 96, 1)
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
+def test_shipped_networks_are_small(card: object) -> None:
+    for net in (load_autoencoder(WEIGHTS / LATENT.file), load_restorer(WEIGHTS / RESTORER.file)):
+        assert sum(p.numel() for p in net.parameters()) <= 8_000_000
+
+
+def test_networks_survive_their_files(tmp_path: Path) -> None:
+    x, z, holes = torch.rand(1, 3, 32, 32), torch.randn(1, 4, 8, 8), torch.zeros(1, 16, 8, 8)
+    latent, restorer = tiny_autoencoder().half().float(), tiny_restorer().half().float()
+    write_network(tmp_path / "a.safetensors", latent, config=latent.config)
+    write_network(tmp_path / "r.safetensors", restorer, config=restorer.config)
+    with torch.inference_mode():
+        assert torch.equal(load_autoencoder(tmp_path / "a.safetensors")(x), latent(x))
+        again = load_restorer(tmp_path / "r.safetensors")
+        assert torch.equal(again.denoise(z, holes, 0.5), restorer.denoise(z, holes, 0.5))
+
+
+def test_the_latent_is_standardised() -> None:
+    net = tiny_autoencoder()
+    pictures = torch.rand(4, 3, 64, 64) * torch.rand(4, 3, 1, 1)
+    with torch.no_grad():
+        before = net(pictures)
+    standardise(net, pictures)
+    with torch.inference_mode():
+        z = net.encode(pictures)
+        torch.testing.assert_close(net(pictures), before, atol=1e-4, rtol=0)
+    torch.testing.assert_close(z.mean((0, 2, 3)), torch.zeros(4), atol=1e-3, rtol=0)
+    torch.testing.assert_close(z.std((0, 2, 3)), torch.ones(4), atol=1e-3, rtol=0)
+
+
+def test_host_and_network_lay_out_the_mask_alike() -> None:
+    mask = np.random.default_rng(0).random((10, 15), dtype=np.float32)
+    padded = torch.from_numpy(np.pad(mask, ((0, 2), (0, 1)), mode="edge"))[None, None]
+    np.testing.assert_array_equal(squares(mask), holes_of(padded)[0].permute(1, 2, 0).numpy())
+
+
+def test_filling_touches_marked_pixels_alone_and_continues_a_plane() -> None:
+    y, x = np.mgrid[0:40, 0:50].astype(np.float32)
+    plane = np.stack([0.2 + x / 100, 0.3 + y / 100, 0.5 + 0 * x], axis=2).astype(np.float32)
+    mask = np.zeros((40, 50), np.float32)
+    mask[18:21] = 1
+    broken = np.where(mask[..., None] > 0, np.float32(1), plane)
+    result = filled(broken, mask)
+    np.testing.assert_array_equal(result[mask == 0], broken[mask == 0])
+    assert np.abs(result - plane).max() < 0.05
+    assert filled(broken, np.zeros_like(mask)) is broken
+    assert filled(broken, mask, widest_px=2) is broken  # a stain, say: it may show through
+    assert filled(broken, np.ones_like(mask)) is broken
+
+
+# --- the leak (a network given z_t and z_T solves for z_0 and learns nothing) -----------------
+
+
+@pytest.fixture(scope="module")
+def worn() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Restorer]:
+    """(z_T, z_0, holes) of an aged picture, and the shipped restorer."""
+    y, x = np.mgrid[0:128, 0:128].astype(np.float32)
+    stripes = np.stack([0.5 + 0.3 * np.sin(x / 5 + c) * np.cos(y / 7) for c in range(3)], axis=2)
+    aged = age(stripes.astype(np.float32), rng=np.random.default_rng(5), recipe="gaussian-25")
+    latent = load_autoencoder(WEIGHTS / LATENT.file)
+    pictures = torch.from_numpy(np.stack([aged.image, aged.target])).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        z_found, z_clean = latent.encode(pictures.contiguous()).chunk(2)
+    return z_found, z_clean, torch.zeros(1, 16, 32, 32), load_restorer(WEIGHTS / RESTORER.file)
+
+
+def test_the_denoiser_is_not_given_the_photograph_as_found() -> None:
+    assert list(inspect.signature(Restorer.denoise).parameters) == ["self", "z", "holes", "t"]
+
+
+def test_the_error_on_the_way_does_not_collapse(
+    worn: tuple[torch.Tensor, torch.Tensor, torch.Tensor, Restorer],
+) -> None:
+    z_found, z_clean, holes, net = worn
+    with torch.inference_mode():
+        errors = {
+            t: float((net.denoise((1 - t) * z_clean + t * z_found, holes, t) - z_clean).std())
+            for t in (0.5, 1.0)
+        }
+    found = float((z_found - z_clean).std())
+    assert errors[1.0] < 0.8 * found  # it has learnt to denoise
+    assert errors[0.5] > 0.1 * errors[1.0]  # and has found no way around it
+
+
+def test_the_state_on_the_way_matters(
+    worn: tuple[torch.Tensor, torch.Tensor, torch.Tensor, Restorer],
+) -> None:
+    z_found, z_clean, holes, net = worn
+    with torch.inference_mode():
+        near, far = (net.denoise((1 - a) * z_clean + a * z_found, holes, 0.5) for a in (0.3, 0.7))
+    assert float((near - far).std()) > 0.02 * float((z_found - z_clean).std())
+
+
+# --- the detail head ------------------------------------------------------------------------
+
+
+def test_nothing_of_a_marked_pixel_passes_the_gate() -> None:
+    net = tiny_restorer()
+    nn.init.zeros_(net.head.exit.weight)
+    nn.init.zeros_(net.head.exit.bias)
+    net.head.exit.bias.data[:16] = 10.0  # gate fully open, no correction
+    x, restored = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16)
+    mask = (torch.rand(1, 1, 16, 16) > 0.5).float()
+    with torch.inference_mode():
+        finished = net.detail(x, restored, mask)
+    marked = mask.expand_as(x) > 0
+    torch.testing.assert_close(finished[marked], restored[marked])
+    torch.testing.assert_close(finished[~marked], x[~marked])
+
+
+# --- the stage with its shipped weights -----------------------------------------------------
+
+
+def run(photo: Photo, **options: object) -> np.ndarray:
+    pipeline = Pipeline((Step("restore-diffusion", options=options),))
+    plan = pipeline.plan(discover(), given={IMAGE, DEFECTS}, store=Store([WEIGHTS]))
+    with Runner(device="cpu") as runner:
+        return np.asarray(runner.run(plan, photo)[IMAGE])
+
+
+def portrait() -> np.ndarray:
+    data = pytest.importorskip("skimage.data")
+    return np.asarray(data.astronaut()[20:276, 100:356], np.float32) / 255
+
+
+def test_a_sound_photograph_passes_nearly_unchanged() -> None:
+    image = portrait()
+    assert psnr(run(Photo.from_array(image)), image) > 38
+
+
+@pytest.fixture(scope="module")
+def worn_portraits() -> list[tuple[Photo, np.ndarray]]:
+    """Four aged portraits with their marked defects, and what restoring should give."""
+    agings = [
+        age(portrait(), rng=np.random.default_rng(seed), recipe="old-photo-no-tone")
+        for seed in range(4)
+    ]
+    return [
+        (Photo.from_array(a.image).put(DEFECTS, (a.defects > 0.25).astype(np.float32)), a.target)
+        for a in agings
+    ]
+
+
+def decibels(results: list[np.ndarray], portraits: list[tuple[Photo, np.ndarray]]) -> float:
+    """PSNR of the mean squared error over all portraits."""
+    errors = [np.square(r - truth).mean() for r, (_, truth) in zip(results, portraits, strict=True)]
+    return float(-10 * np.log10(np.mean(errors)))
+
+
+def test_restoring_does_better_than_nothing_and_than_filling(
+    worn_portraits: list[tuple[Photo, np.ndarray]],
+) -> None:
+    photos = [photo for photo, _ in worn_portraits]
+    restored = decibels([run(photo) for photo in photos], worn_portraits)
+    assert restored > decibels([p[IMAGE] for p in photos], worn_portraits) + 0.3
+    assert restored > decibels([filled(p[IMAGE], p[DEFECTS]) for p in photos], worn_portraits)
+
+
+def test_more_steps_differ_and_do_no_harm(
+    worn_portraits: list[tuple[Photo, np.ndarray]],
+) -> None:
+    photos = [photo for photo, _ in worn_portraits]
+    one, four, indi = (
+        [run(photo, steps=n, sampler=s) for photo in photos]
+        for n, s in ((1, "improved"), (4, "improved"), (4, "indi"))
+    )
+    assert decibels(four, worn_portraits) > decibels(one, worn_portraits) - 0.3
+    assert np.abs(four[0] - one[0]).max() > 1e-3
+    assert np.abs(four[0] - indi[0]).max() > 1e-3
+
+
+@pytest.mark.skipif(not KODAK.is_dir(), reason="needs the Kodak photographs beside the project")
+def test_the_autoencoder_is_not_the_ceiling() -> None:
+    from PIL import Image
+
+    net = load_autoencoder(WEIGHTS / LATENT.file)
+    values = []
+    for path in sorted(KODAK.iterdir())[::6]:
+        image = np.asarray(Image.open(path).convert("RGB"), np.float32)[:320, :320] / 255
+        with torch.inference_mode():
+            x = torch.from_numpy(image).permute(2, 0, 1)[None].contiguous()
+            values.append(psnr(net(x)[0].permute(1, 2, 0).numpy(), image))
+    assert np.mean(values) > 37
+
+
+# --- training -------------------------------------------------------------------------------
+
+
+def pool() -> PhotoPool:
+    rng = np.random.default_rng(0)
+    coarse = [rng.integers(0, 256, (20, 20, 3), dtype=np.uint8) for _ in range(20)]
+    return PhotoPool(
+        (tuple((str(i), np.kron(c, np.ones((8, 8, 1), np.uint8))) for i, c in enumerate(coarse)),)
+    )
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_samples_are_what_the_network_expects(seed: int) -> None:
+    aged, start, target, mask = make_example(
+        pool(), np.random.default_rng(seed), sound=seed % 2 == 0
+    )
+    assert aged.shape == start.shape == target.shape == (CROP, CROP, 3)
+    np.testing.assert_array_equal(start[mask[..., 0] <= 0.5], aged[mask[..., 0] <= 0.5])
+    assert mask.shape == (CROP, CROP, 1)
+    assert mask.dtype == np.float32
+    assert 0 <= mask.min() <= mask.max() <= 1
+    if seed % 2 == 0:
+        np.testing.assert_array_equal(aged, target)
+
+
+def test_given_masks_are_sometimes_whole_sometimes_faulty_sometimes_empty() -> None:
+    truth = np.zeros((64, 64), np.float32)
+    truth[20:24], truth[:, 40] = 1.0, 0.5
+    masks = [given_mask(truth, np.random.default_rng(i)) for i in range(200)]
+    covers = [bool((mask[truth > 0.1] > 0).all()) for mask in masks]
+    empty = [not mask.any() for mask in masks]
+    assert 0.5 < np.mean(covers) < 0.95
+    assert 0.03 < np.mean(empty) < 0.25
+
+
+def test_errors_are_what_they_are_called() -> None:
+    x, target = torch.full((2, 3, 4, 4), 0.5), torch.full((2, 3, 4, 4), 0.6)
+    torch.testing.assert_close(
+        -10 * log_error(x, target), torch.full((2,), 20.0), atol=1e-3, rtol=0
+    )
+    assert float(charbonnier(torch.zeros(()))) == pytest.approx(1e-3)
+    assert float(charbonnier(torch.tensor(3.0))) == pytest.approx(3.0, rel=1e-4)
+
+
+def test_the_denoisers_loss_counts_channels_by_their_pixels() -> None:
+    latent = tiny_autoencoder()
+    with torch.no_grad():
+        latent.std[:, 0] *= 10
+    worth = channel_worth(latent)
+    assert worth.shape == (1, 4, 1, 1)
+    assert float(worth.mean()) == pytest.approx(1.0)
+    assert float(worth[0, 0]) > 2 * float(worth[0, 1:].max())
+
+
+def tiny_task(kind: str) -> LatentTask | DenoiserTask | HeadTask:
+    if kind == "latent":
+        return LatentTask(pool(), tiny_autoencoder())
+    net = Restorer(channels=4, widths=(8, 12), blocks=(1, 1), head=(8, 1))
+    return {"denoiser": DenoiserTask, "head": HeadTask}[kind](pool(), tiny_autoencoder(), net)
+
+
+@pytest.mark.parametrize("kind", ["latent", "denoiser", "head"])
+def test_tasks_learn_on_a_batch(kind: str) -> None:
+    torch.manual_seed(0)
+    task = tiny_task(kind)
+    before = {name: value.clone() for name, value in task.net.state_dict().items()}
+    rng = np.random.default_rng(1)
+    columns = zip(*(task.sample(rng) for _ in range(4)), strict=True)
+    batch = tuple(torch.from_numpy(np.stack(c)).permute(0, 3, 1, 2) for c in columns)
+    learning = [p for p in task.net.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(learning, 3e-3)
+    losses = []
+    for _ in range(12):
+        torch.manual_seed(1)  # the same times t at every step
+        loss, _ = task.loss(task.net, batch)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0]
+    parts = {n.split(".")[0] for n, v in task.net.state_dict().items() if not v.equal(before[n])}
+    expected = {"latent": {"encoder", "decoder"}, "denoiser": {"denoiser"}, "head": {"head"}}
+    assert parts == expected[kind]
+    with torch.inference_mode():
+        assert np.isfinite(task.validate(task.net)["score"])
