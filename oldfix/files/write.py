@@ -50,16 +50,7 @@ def write_photo(
     kind = parse_format(format) if format else FORMATS[format_of_name(path)]
     check_writable(path, source=photo.meta.source, overwrite=overwrite)
     _check_fits(photo, path, kind)
-    pixels, icc = _samples(photo, deep=kind.deep and photo.meta.bits == 16)
-    alpha = _alpha(photo, pixels.dtype) if kind.alpha else None
-    picture = encode.Picture(
-        pixels=pixels,
-        alpha=alpha,
-        icc=icc,
-        exif=photo.meta.exif,
-        xmp=photo.meta.extra.get("xmp"),
-        dpi=photo.meta.dpi,
-    )
+    picture = _picture(photo, kind)
     with atomic(path, overwrite=overwrite) as file:
         encode.ENCODERS[kind.name](file, picture, quality)
     return path
@@ -85,6 +76,19 @@ def _check_fits(photo: Photo, path: Path, kind: Format) -> None:
             f"{path}: {kind.name} cannot hold the photograph's transparency; write PNG, TIFF or "
             "WebP"
         )
+
+
+def _picture(photo: Photo, kind: Format) -> encode.Picture:
+    """Everything that goes into the file, in the depth that both can hold."""
+    pixels, icc = _samples(photo, deep=kind.deep and photo.meta.bits == 16)
+    return encode.Picture(
+        pixels=pixels,
+        alpha=_alpha(photo, pixels.dtype) if kind.alpha else None,
+        icc=icc,
+        exif=photo.meta.exif,
+        xmp=photo.meta.extra.get("xmp"),
+        dpi=photo.meta.dpi,
+    )
 
 
 def _samples(photo: Photo, *, deep: bool) -> tuple[Samples, bytes | None]:

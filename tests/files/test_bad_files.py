@@ -174,13 +174,13 @@ def test_too_large_is_refused_before_decoding(
         assert "64 x 48 pixels" in refusal(path)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
 def test_scans_twenty_thousand_pixels_wide(tmp_path: Path, suffix: str) -> None:
     """Pillow alone warns of a decompression bomb above 89 megapixels (a warning is an error)."""
     path = tmp_path / f"a{suffix}"
-    Image.new("L", (20_000, 6_000), 90).save(path)
+    Image.new("L", (20_000, 4_500), 90).save(path)
     photo = read_photo(path)
-    assert photo.size == (6_000, 20_000)
+    assert photo.size == (4_500, 20_000)
 
 
 def photo_of(path: Path, *shape: int) -> Photo:
