@@ -17,7 +17,7 @@ _SIDE, _GRID = 256, 16
 #: Below 1 the likelier colours win over the mean of all that are possible.
 _TEMPERATURE = 0.7
 #: Strength of colours that no reference vouches for: rather pale than wrong.
-_UNVOUCHED = 0.8
+_UNVOUCHED = 0.7
 #: Mean chroma of a reference that counts as grey.
 _GREY = 2.0
 
