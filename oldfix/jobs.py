@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files as package_files
@@ -148,12 +147,15 @@ def sidecar(plan: Plan, runner: Runner, job: Job, photo: Photo) -> dict[str, Any
 
 
 def write_sidecar(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a sidecar atomically."""
+    """Write a sidecar atomically; it replaces the one of an overwritten output.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    from oldfix.files import write_text
+
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=".oldfix-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(part, path)
+    write_text(path, text, overwrite=True)
 
 
 def _refuse_clobbering(job: Job) -> None:
