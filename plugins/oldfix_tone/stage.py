@@ -10,6 +10,7 @@ from oldfix import DEFECTS, IMAGE, Context, Photo, is_toned
 from oldfix.colour import to_lab
 from oldfix_tone import ToneOptions
 from oldfix_tone.correction import LUMA, Correction
+from oldfix_tone.levels import levels
 from oldfix_tone.margins import picture_box
 from oldfix_tone.net import SIDE
 
@@ -24,24 +25,36 @@ _SOUND, _NEEDED = 4.0, 7.0
 
 
 def restore_tone(photo: Photo, options: ToneOptions, ctx: Context) -> Photo:
-    """Return the photograph with its tone corrected, or as it is where that is sound."""
+    """Return the photograph with its tone corrected, or as it is where that is sound.
+
+    A grey or toned photograph is corrected in lightness, by its histogram; one in colour by curves
+    that a network estimates.
+    """
     image = photo[IMAGE]
     look = thumbnail(image, photo.get(DEFECTS))
     toned = is_toned(image)
     by_lightness = toned or options.cast == "keep"
-    with ctx.model(options.model) as model:
-        asked = _grey(look) if by_lightness else look
-        numbers = ctx.apply(model, asked)[0, 0]
-    move = needed_change(Correction.from_numbers(numbers), asked)
-    gate = float(np.clip((move - _SOUND) / (_NEEDED - _SOUND), 0, 1))
-    correction = Correction.from_numbers(numbers, options.strength * gate)
-    ctx.note(toned=toned, corrected=round(options.strength * gate, 3), change=round(move, 2))
-    if options.strength * gate > 0:
+    if by_lightness:
+        correction, share = levels(look, options.strength)
+    else:
+        correction, share = _estimate(look, options, ctx)
+    ctx.note(toned=toned, corrected=round(share, 3))
+    if share > 0:
         correct = correction.apply_to_lightness if by_lightness else correction.apply
         image = correct(image)
     if toned and options.cast == "remove":
         image = _grey(image)
     return photo if image is photo[IMAGE] else photo.put(IMAGE, image)
+
+
+def _estimate(look: Image, options: ToneOptions, ctx: Context) -> tuple[Correction, float]:
+    """Ask the network; return the correction to make and its share of what it said."""
+    with ctx.model(options.model) as model:
+        numbers = ctx.apply(model, look)[0, 0]
+    move = needed_change(Correction.from_numbers(numbers), look)
+    ctx.note(change=round(move, 2))
+    share = options.strength * float(np.clip((move - _SOUND) / (_NEEDED - _SOUND), 0, 1))
+    return Correction.from_numbers(numbers, share), share
 
 
 def thumbnail(image: Image, defects: Mask | None) -> Image:
