@@ -27,7 +27,8 @@ def limit_change(before: Image, after: Image, blend: float, mask: Mask | None) -
         return before
     weight = np.float32(blend) if mask is None else mask[..., None] * np.float32(blend)
     # Not a + w (b - a): that would not give b exactly where w is 1.
-    return np.clip(before * (1 - weight) + after * weight, 0, 1)
+    mixed: Image = np.clip(before * (1 - weight) + after * weight, 0, 1)
+    return mixed
 
 
 def restore_grey(image: Image) -> Image:

@@ -135,7 +135,7 @@ def _run_tiles(job: Job, planes: list[Array]) -> Array:
     size = job.layout.tile if limits.mode == "tiles" else max(height, width)
     pieces = tiles(height, width, size, limits.halo, limits.multiple_of)
     if len(pieces) == 1:
-        result = _run_batch(job, [plane[None] for plane in planes])[0]
+        result: Array = _run_batch(job, [plane[None] for plane in planes])[0]
         job.progress(1, 1)
         return result
     job.note(tiles=len(pieces), tile=size)
