@@ -28,7 +28,7 @@ from oldfix_diffusion.train_latent import log_error
 NAME = "restorer-s"
 #: Part of the time box that the denoiser gets; the head has the rest.
 _DENOISER_SHARE = 0.75
-_DENOISER = Settings(batch=16, learning_rate=8e-4, warmup=200, clip=0.1, ema=0.998)
+_DENOISER = Settings(batch=16, learning_rate=3e-4, warmup=200, clip=0.1, ema=0.998)
 _HEAD = Settings(batch=16, learning_rate=1e-3, warmup=50, clip=0.1, ema=0.995)
 
 
