@@ -39,7 +39,7 @@ class ScratchNet(nn.Module):  # type: ignore[misc]
         depth: residual blocks at the lowest level.
     """
 
-    def __init__(self, widths: tuple[int, int, int] = (24, 40, 64), depth: int = 3) -> None:
+    def __init__(self, widths: tuple[int, int, int] = (32, 64, 96), depth: int = 3) -> None:
         super().__init__()
         self.config = {"widths": list(widths), "depth": depth}
         fine, middle, coarse = widths

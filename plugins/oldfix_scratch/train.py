@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oldfix import write_network
-from oldfix.degrade import age
+from oldfix.degrade import Recipe, age, load_recipe
 from oldfix.evaluation.metrics import average_precision, roc_auc
 from oldfix.training import PhotoPool, Settings, TrainRequest, fit
 from oldfix_scratch.negatives import draw_sound_structures
@@ -29,16 +30,16 @@ Rng = np.random.Generator
 #: A data folder of this name holds overlays of film damage (one channel, white = damage).
 OVERLAYS = "damage"
 #: Side of a training crop, in pixels.
-CROP = 96
+CROP = 128
 _VALIDATION = 96
 #: Damage wider than this, in pixels, counts by the weight below.
-_WIDE_PX = 15
-_WIDE_WEIGHT = 0.05
+_WIDE_PX = 25
+_WIDE_WEIGHT = 0.2
 #: Share of the pixels of sound photographs that may lie above a probability of one half, and how
 #: many crops it is measured on.
 _FALSE_SHARE, _SOUND_CROPS = 0.0005, 400
 #: Share of crops without structural damage, besides those that a recipe leaves so.
-_SOUND = 0.33
+_SOUND = 0.2
 #: Share of crops with drawn sound structures. At one half there is more of them than of damage,
 #: and the network starts by learning nothing.
 _DRAWN = 0.15
@@ -61,7 +62,7 @@ def train(request: TrainRequest) -> Path:
     pool, kept = PhotoPool.read(photos).split()
     task = ScratchTask(pool, kept, _read_overlays(overlays))
     settings = Settings(
-        batch=16, learning_rate=2e-3, warmup=100, ema=0.997, checkpoint_every_minutes=0.5
+        batch=12, learning_rate=1e-3, warmup=100, ema=0.998, checkpoint_every_minutes=0.5
     )
     net = fit(task, settings, request)
     calibrate(net, [kept.crop(np.random.default_rng(index), CROP) for index in range(_SOUND_CROPS)])
@@ -148,11 +149,11 @@ class ScratchTask:
 def make_example(
     pool: PhotoPool, overlays: Sequence[Plane], rng: Rng
 ) -> tuple[Image, Image, Plane, Plane]:
-    """Age a crop; a third and more carry no structural damage, some hold drawn sound structures.
+    """Age a crop; a fifth carry no structural damage, some hold drawn sound structures.
 
     Returns:
-        The aged picture (96, 96, 3), its thin parts (96, 96, 4), the truth and its weight
-        (96, 96, 1), all float32.
+        The aged picture (128, 128, 3), its thin parts (128, 128, 4), the truth and its weight
+        (128, 128, 1), all float32.
     """
     enlarged = rng.uniform(1.2, 3.0) if rng.random() < 0.35 else 1.0
     image = pool.crop(rng, round(CROP / enlarged))
@@ -183,6 +184,12 @@ def weight_of(truth: Plane) -> Plane:
     return np.asarray(1 - (1 - _WIDE_WEIGHT) * wide, np.float32)
 
 
+@cache
+def damage_recipe() -> Recipe:
+    """The damage to learn from."""
+    return load_recipe(Path(__file__).with_name("damage.toml"))
+
+
 def _sound(image: Image, _overlays: Sequence[Plane], rng: Rng) -> tuple[Image, Plane, Plane]:
     """Blur, noise, JPEG or a change of tone, but no structural damage."""
     recipe = ("face", "gaussian-25", "tone", "")[rng.integers(4)]
@@ -193,9 +200,9 @@ def _sound(image: Image, _overlays: Sequence[Plane], rng: Rng) -> tuple[Image, P
 def _damaged(image: Image, overlays: Sequence[Plane], rng: Rng) -> tuple[Image, Plane, Plane]:
     """Age with structural damage, sometimes with an overlay of real film damage under it."""
     before, film = image, np.zeros(image.shape[:2], np.float32)
-    if overlays and rng.random() < 0.35:
+    if overlays and rng.random() < 0.15:
         image, film = _overlaid(image, overlays[int(rng.integers(len(overlays)))], rng)
-    result = age(image, rng=rng, recipe="scratches" if rng.random() < 0.5 else "old-photo")
+    result = age(image, rng=rng, recipe=damage_recipe())
     own = visibility(result.image, result.target, result.defects)
     from_film = visibility(image, before, film)
     seen = np.where(film > result.defects, from_film, own)
@@ -220,7 +227,7 @@ def visibility(image: Image, sound: Image, opacity: Plane) -> Plane:
 def _overlaid(image: Image, overlay: Plane, rng: Rng) -> tuple[Image, Plane]:
     """Lay a turned, cut part of an overlay over a picture, bright or dark."""
     size = image.shape[0]
-    side = int(rng.integers(min(size, *overlay.shape) // 2, min(overlay.shape)))
+    side = int(rng.integers(min(size, *overlay.shape), min(overlay.shape) + 1))
     y, x = (int(rng.integers(limit - side + 1)) for limit in overlay.shape)
     part = np.rot90(overlay[y : y + side, x : x + side], int(rng.integers(4)))
     how = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
