@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from oldfix.colour import (
         from_lab as from_lab,
+        grey_to_luminance as grey_to_luminance,
         is_toned as is_toned,
         luminance as luminance,
+        luminance_to_grey as luminance_to_grey,
         to_lab as to_lab,
         with_luminance_of as with_luminance_of,
     )
@@ -83,7 +85,15 @@ _HOMES = {
     "oldfix.runner": ("Runner",),
     "oldfix.files": ("read_image", "read_photo", "write_photo"),
     "oldfix.jobs": ("preset", "restore"),
-    "oldfix.colour": ("from_lab", "is_toned", "luminance", "to_lab", "with_luminance_of"),
+    "oldfix.colour": (
+        "from_lab",
+        "grey_to_luminance",
+        "is_toned",
+        "luminance",
+        "luminance_to_grey",
+        "to_lab",
+        "with_luminance_of",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605

@@ -2,7 +2,7 @@
 
 Lab means CIELAB under D65 from decoded sRGB (IEC 61966-2-1; CIE 15:2004): L* in [0, 100], a* and
 b* about -110 to 110, zero for grey. Images are ``(H, W, 3)`` float32 RGB, sRGB-encoded, in [0, 1].
-Large pictures are worked on in bands of rows, so that the temporaries stay small.
+Pictures are worked on in bands of rows, so that the temporaries stay small.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FROM_RGB = (_XYZ / _XYZ.sum(axis=1, keepdims=True)).astype(np.float32)
 _TO_RGB = np.linalg.inv(_XYZ / _XYZ.sum(axis=1, keepdims=True)).astype(np.float32)
 _EPSILON, _DELTA = np.float32((6 / 29) ** 3), np.float32(6 / 29)
 _SLOPE, _OFFSET = np.float32((29 / 6) ** 2 / 3), np.float32(4 / 29)
-_BAND_PIXELS = 1 << 18
+_BAND_PIXELS = 1 << 14  # few, so that the temporaries stay in the cache of the processor
 _HALVINGS = 18
 #: What rounding in float32 may leave outside [0, 1]; moves L* by less than 0.0005.
 _ROUNDING = np.float32(5e-7)
@@ -74,6 +74,18 @@ def from_lab(lab: Array) -> Array:
 def luminance(image: Array) -> Array:
     """Return CIELAB L* of an (H, W, 3) image: (H, W) float32 in [0, 100]."""
     return _in_bands(_luminance_band, image, 1)[..., 0]
+
+
+def grey_to_luminance(grey: Array) -> Array:
+    """Return the L* of sRGB-encoded grey values in [0, 1], of any shape."""
+    return np.asarray(116 * _response(_decoded(grey)) - 16, np.float32)
+
+
+def luminance_to_grey(luminance: Array) -> Array:
+    """Return the sRGB-encoded grey values of L* (held in [0, 100]), of any shape."""
+    f = (np.clip(luminance, 0, 100) + 16) / 116
+    linear = np.where(f > _DELTA, f * f * f, (f - _OFFSET) / _SLOPE)
+    return _encoded(np.clip(linear, 0, 1))
 
 
 def with_luminance_of(image: Array, source: Array) -> Array:
@@ -123,12 +135,13 @@ def _shrunk(image: Array, side: int) -> Array:
 
 
 def _in_bands(convert: Callable[[Array], Array], image: Array, channels: int) -> Array:
-    """Run a (N, W, 3) -> (N, W, channels) function over bands of rows."""
+    """Run a (N, 3) -> (N, channels) function over bands of rows, their pixels in one line."""
     height, width = image.shape[:2]
     rows = max(1, _BAND_PIXELS // width)
     out = np.empty((height, width, channels), np.float32)
     for top in range(0, height, rows):
-        out[top : top + rows] = convert(image[top : top + rows])
+        band = out[top : top + rows]
+        band[...] = convert(image[top : top + rows].reshape(-1, 3)).reshape(band.shape)
     return out
 
 

@@ -20,7 +20,7 @@ from oldfix.evaluation.bench_page import to_markdown
 from oldfix.registry import discover
 
 _GIB = 1 << 30
-_FACES = (1, 9)
+_PASTES = 50  # faces of each size
 _HELP = "from oldfix.cli.app import main; main()"
 
 
@@ -68,19 +68,9 @@ class Bench:
         return self._ask(kind="chain", megapixels=self.scan_megapixels, repeats=0)
 
     def _faces(self) -> dict[str, Any]:
-        """What one more face costs in a scan beyond what it costs in a small picture."""
         if not self.scan_megapixels:
             return {"error": "not asked for"}
-        costs = {}
-        for size in (3.0, self.scan_megapixels):
-            few, many = (
-                self._ask(kind="faces", megapixels=size, faces=count, repeats=4) for count in _FACES
-            )
-            if "error" in many or "error" in few:
-                return {"error": many.get("error") or few["error"]}
-            costs[size] = (many["seconds"] - few["seconds"]) / (_FACES[1] - _FACES[0])
-        small, large = costs.values()
-        return {"small": small, "large": large, "seconds": large - small}
+        return self._ask(kind="faces", megapixels=self.scan_megapixels, repeats=_PASTES)
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         """Let a worker answer a request; what it lacks comes back under "error"."""

@@ -11,7 +11,7 @@ TARGETS = {
     "chain": (15.0, "s", "the whole chain on a portrait of 1 megapixel"),
     "scan": (6.0, "GiB", "peak memory of the chain on a scan of 24 megapixels"),
     "help": (0.4, "s", "`oldfix --help`"),
-    "face": (20.0, "ms", "one more face pasted into 24 megapixels rather than 1"),
+    "face": (20.0, "ms", "one face pasted into a scan, beyond one copy of it"),
 }
 
 
@@ -31,6 +31,8 @@ def to_markdown(results: Mapping[str, Any]) -> str:
         _table(("stage", "s/MP", "first run s", "peak GiB"), _stage_rows(results)),
         "## The whole chain",
         _chain_text(results),
+        "## Pasting a face",
+        _faces_text(results),
         "## Start-up",
         _table(("what", "s"), [(n, f"{s:.2f}") for n, s in results["start"].items()]),
     ]
@@ -43,7 +45,7 @@ def _target_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
         "chain": None if "error" in chain else chain["seconds"] / results["megapixels"],
         "scan": None if "error" in scan else scan["peak_bytes"] / _GIB,
         "help": results["start"]["oldfix --help"],
-        "face": None if "error" in faces else faces["seconds"] * 1000,
+        "face": None if "error" in faces else max(row["ms"] for row in faces["rows"]),
     }
     rows: list[tuple[str, ...]] = []
     for name, (limit, unit, what) in TARGETS.items():
@@ -52,8 +54,6 @@ def _target_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
             rows.append((what, f"{limit:g} {unit}", "not measured", ""))
         else:
             kept = "met" if value <= limit else "missed"
-            if value < 0:  # a difference of two timings, smaller than their scatter
-                kept = "not resolved: the timings scatter more"
             rows.append((what, f"{limit:g} {unit}", f"{value:.2f} {unit}", kept))
     return rows
 
@@ -87,6 +87,26 @@ def _chain_text(results: Mapping[str, Any]) -> str:
         steps = [(step, f"{seconds:.2f}") for step, seconds in found["steps"].items()]
         parts.append(_table(("step", "s"), steps))
     return "\n\n".join(parts)
+
+
+def _faces_text(results: Mapping[str, Any]) -> str:
+    """Processor time of the paste alone; the slowest row counts among the targets."""
+    found, size = results["faces"], results["scan_megapixels"]
+    if "error" in found:
+        return f"Not measured: {' '.join(found['error'].split())}."
+    rows = [
+        (
+            f"{row['crop']} x {row['crop']}",
+            "toned" if row["toned"] else "colour",
+            f"{row['ms']:.1f}",
+        )
+        for row in found["rows"]
+    ]
+    says = (
+        f"The paste alone, on a scan of {size:g} megapixels in memory: the median of many faces "
+        "at random places, in processor time. The slowest counts among the targets."
+    )
+    return says + "\n\n" + _table(("the face's crop in the scan", "photograph", "ms"), rows)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from oldfix.degrade import age
 from oldfix.errors import OldfixError
 from oldfix.jobs import preset
-from oldfix.photo import DEFECTS, FACES, IMAGE, REFERENCES, Face, Key, Photo
+from oldfix.photo import DEFECTS, FACES, IMAGE, REFERENCES, Key, Photo, resolve
 from oldfix.pipeline import Pipeline
 from oldfix.plan import Plan
 from oldfix.registry import Registry, discover
@@ -33,14 +33,16 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         request: "kind" ("stage", "chain" or "faces"), "megapixels", "threads", "device",
-            "repeats"; "stage" for stages, "faces" (how many) for faces.
+            "repeats"; "stage" for stages.
 
     Returns:
         "first" and "seconds" of the first and the median later run, "peak_bytes", and "steps"
-        (stage -> seconds) for chains.
+        (stage -> seconds) for chains; "rows" for faces.
     """
     _set_threads(request["threads"])
     registry = discover()
+    if request["kind"] == "faces":
+        return _faces(request, registry)
     with Runner(device=request["device"]) as runner:
         plan, photo = _KINDS[request["kind"]](request, registry, runner)
         first, _ = _timed(runner, plan, photo)
@@ -66,20 +68,6 @@ def portrait(megapixels: float) -> Photo:
     return Photo(values, meta=photo.meta)
 
 
-def group(megapixels: float, count: int, faces: tuple[Face, ...]) -> Photo:
-    """A picture of many equal portraits, the first ``count`` of them marked as faces."""
-    from skimage import data
-
-    tile = np.asarray(data.astronaut(), np.float32) / 255
-    across = max(1, round((megapixels * 1e6) ** 0.5 / _PORTRAIT_PX))
-    image = np.tile(tile, (across, across, 1))
-    places = [(x, y) for y in range(across) for x in range(across)][:count]
-    marked = tuple(
-        _moved(face, x * _PORTRAIT_PX, y * _PORTRAIT_PX) for x, y in places for face in faces[:1]
-    )
-    return Photo.from_array(image, source=f"group of {count}").put(FACES, marked)
-
-
 def _stage_job(request: Mapping[str, Any], registry: Registry, runner: Runner) -> Any:
     """A stage on the portrait; keys that no benchmark photograph has are found first."""
     spec = registry.resolve(request["stage"])
@@ -98,18 +86,17 @@ def _chain_job(request: Mapping[str, Any], registry: Registry, runner: Runner) -
     return preset(faces=True, colorize=True).plan(registry), photo
 
 
-def _faces_job(request: Mapping[str, Any], registry: Registry, runner: Runner) -> Any:
-    """The refiner on a number of faces of one size in a picture of some size."""
-    single = group(0.26, 0, ())
-    finder = Pipeline.of("detect-faces").plan(registry)
-    found = runner.run(finder, single)[FACES]
-    if not found:
-        raise SystemExit("no face was found in the portrait, so none can be pasted")
-    photo = group(request["megapixels"], request["faces"], found)
-    return Pipeline.of("refine-faces").plan(registry, given=(FACES,)), photo
+_KINDS = {"stage": _stage_job, "chain": _chain_job}
 
 
-_KINDS = {"stage": _stage_job, "chain": _chain_job, "faces": _faces_job}
+def _faces(request: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+    """What pasting one face costs, measured by the plugin that refines them (its ``bench``)."""
+    package = registry.resolve("refine-faces").run.partition(":")[0].rpartition(".")[0]
+    try:
+        rows = resolve(f"{package}.bench:measure")(request["megapixels"], request["repeats"])
+    except ModuleNotFoundError:
+        return {"error": f"{package} has no module 'bench'"}
+    return {"rows": rows}
 
 
 def _timed(runner: Runner, plan: Plan, photo: Photo) -> tuple[float, dict[str, float]]:
@@ -118,12 +105,6 @@ def _timed(runner: Runner, plan: Plan, photo: Photo) -> tuple[float, dict[str, f
     after = runner.run(plan, photo)
     seconds = time.perf_counter() - start
     return seconds, {entry["stage"]: entry["seconds"] for entry in after.history}
-
-
-def _moved(face: Face, right: float, down: float) -> Face:
-    x0, y0, x1, y1 = face.box
-    points = face.points + np.array([right, down], np.float32)
-    return Face((x0 + right, y0 + down, x1 + right, y1 + down), face.score, points)
 
 
 def _set_threads(count: int) -> None:

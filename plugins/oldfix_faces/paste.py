@@ -6,13 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import with_luminance_of
+from oldfix import from_lab, grey_to_luminance, luminance, luminance_to_grey, to_lab
 from oldfix_faces.align import Alignment, box_around, uncrop
 
 Array = NDArray[np.float32]
 
 #: Softness of the mask and width of the free frame around it, as parts of the crop.
 _FEATHER, _FRAME = 0.035, 0.04
+#: Smaller weights of a mask count as zero.
+_LEAST = 1 / 1024
 
 
 def face_mask(points: NDArray[np.floating], size: int) -> Array:
@@ -85,21 +87,28 @@ def paste(
     if box.empty:
         return
     weight = np.clip(uncrop(mask, alignment, box), 0, 1) * (1 - covered[box.slices])
-    weight[weight < 1 / 1024] = 0
+    weight[weight < _LEAST] = 0
     covered[box.slices] += weight
-    change = uncrop(correction, alignment, box) * weight[..., None]
     region = image[box.slices]
-    touched = weight > 0
-    before, added = region[touched][None], change[touched][None]
     if toned:
-        region[touched] = with_changed_luminance(before, added[..., 0])[0]
+        change = uncrop(correction[..., 0], alignment, box) * weight
+        region[...] = _with_luminance_added(region, change, weight > 0)
     else:
-        region[touched] = np.clip(before + added, 0, 1)[0]
+        change = uncrop(correction, alignment, box) * weight[..., None]
+        region[...] = np.clip(region + change, 0, 1)
+
+
+def _with_luminance_added(region: Array, change: Array, touched: NDArray[np.bool_]) -> Array:
+    """Return a region with its luminance changed where touched; the rest is not computed."""
+    flat, places = region.reshape(-1, 3), np.flatnonzero(touched)
+    before, added = flat.take(places, axis=0), change.reshape(-1).take(places)
+    flat[places] = with_changed_luminance(before[:, None], added[:, None])[:, 0]
+    return flat.reshape(region.shape)
 
 
 def bounds(mask: Array) -> NDArray[np.float64]:
-    """Return the corners of the smallest rectangle outside of which a mask is zero, (4, 2)."""
-    x, y, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    """Return the corners of the rectangle outside of which a mask counts as zero, (4, 2)."""
+    x, y, width, height = cv2.boundingRect((mask >= _LEAST).astype(np.uint8))
     x0, y0, x1, y1 = x - 1.0, y - 1.0, x + width, y + height
     return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
 
@@ -113,15 +122,17 @@ def with_changed_luminance(image: Array, change: Array) -> Array:
     """
     if is_exactly_grey(image):
         return np.asarray(np.clip(image + change[..., None], 0, 1), np.float32)
-    grey = grey_of(image)
-    return with_luminance_of(image, np.clip(grey + change[..., None], 0, 1))
+    lab = to_lab(image)
+    grey = luminance_to_grey(lab[..., 0]) + change
+    lab[..., 0] = grey_to_luminance(np.clip(grey, 0, 1))
+    return from_lab(lab)
 
 
 def grey_of(image: Array) -> Array:
     """Return the grey picture (three equal channels) of the same L*."""
     if is_exactly_grey(image):
         return image
-    return with_luminance_of(np.full_like(image, 0.5), image)
+    return np.repeat(luminance_to_grey(luminance(image))[..., None], 3, axis=2)
 
 
 def is_exactly_grey(image: Array) -> bool:

@@ -11,8 +11,10 @@ from skimage import color
 
 from oldfix.colour import (
     from_lab,
+    grey_to_luminance,
     is_toned,
     luminance,
+    luminance_to_grey,
     to_lab,
     tone_residual,
     with_luminance_of,
@@ -67,6 +69,14 @@ def test_shrinking_stops_at_the_gamut_and_not_before():
     image = from_lab(lab)
     touching = np.minimum(image.min(axis=-1), 1 - image.max(axis=-1))
     assert touching.max() < 0.03
+
+
+def test_greys_and_their_luminance():
+    grey = np.linspace(0, 1, 1000, dtype=np.float32)
+    of_images = luminance(np.repeat(grey[None, :, None], 3, axis=2))[0]
+    np.testing.assert_allclose(grey_to_luminance(grey), of_images, atol=L_TOLERANCE)
+    np.testing.assert_allclose(luminance_to_grey(of_images), grey, atol=1e-5)
+    np.testing.assert_allclose(luminance_to_grey(np.float32([-1, 101])), [0, 1], atol=1e-5)
 
 
 @given(images(), st.integers(0, 2**32 - 1))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 import torch
 
-from oldfix import DEFECTS, FACES, IMAGE, Face
+from oldfix import DEFECTS, IMAGE
 from oldfix.evaluation.bench import Bench, machine
 from oldfix.evaluation.bench_page import to_markdown
-from oldfix.evaluation.bench_worker import group, main, measure, portrait
+from oldfix.evaluation.bench_worker import main, measure, portrait
 
 SMALL = {"megapixels": 0.02, "threads": 1, "device": "cpu", "repeats": 1}
 
@@ -41,23 +40,31 @@ def test_what_a_worker_lacks_is_said(monkeypatch, capsys, one_thread):
 
 
 class Pretended(Bench):
-    """Answers as a machine would on which size costs a thousandth of a second a face."""
+    """Answers without measuring."""
 
     def _ask(self, **request):
-        size = request.get("megapixels", self.megapixels)
-        seconds = request.get("faces", 1) * (0.1 + 0.001 * size)
-        return {"first": 1.0, "seconds": seconds, "steps": {}, "peak_bytes": 1 << 30}
+        if request["kind"] == "faces":
+            return {"rows": [{"crop": 256, "toned": t, "ms": 21.0 if t else 7.0} for t in (0, 1)]}
+        return {"first": 1.0, "seconds": 0.1, "steps": {}, "peak_bytes": 1 << 30}
 
     def _start(self, code, *arguments):
         return 0.1
 
 
-def test_the_cost_of_a_face_is_what_size_adds():
+def test_the_slowest_face_counts():
     found = Pretended(megapixels=1.0, scan_megapixels=24.0, threads=1).run()
-    assert found["faces"]["seconds"] == pytest.approx(0.001 * (24 - 3))
     assert {"fill-defects-classical", "detect-faces"} <= found["stages"].keys()
     page = to_markdown(json.loads(json.dumps(found)))
     assert "| 20 ms | 21.00 ms | missed |" in page
+    assert "| 256 x 256 | colour | 7.0 |" in page
+    assert "| 256 x 256 | toned | 21.0 |" in page
+
+
+def test_the_paste_is_timed_for_each_size_and_tone(one_thread):
+    found = measure({**SMALL, "kind": "faces", "megapixels": 1.2, "repeats": 2})
+    rows = {(row["crop"], row["toned"]): row["ms"] for row in found["rows"]}
+    assert set(rows) == {(crop, toned) for crop in (100, 256, 512) for toned in (False, True)}
+    assert all(ms > 0 for ms in rows.values())
 
 
 def test_what_was_not_asked_for_is_not_measured():
@@ -79,16 +86,6 @@ def test_portraits_have_the_size_asked_for(megapixels):
     assert photo[DEFECTS].any()
 
 
-def test_groups_hold_equal_faces_at_their_places():
-    face = Face((10, 20, 60, 80), 1.0, np.full((5, 2), 30, np.float32))
-    photo = group(1.05, 3, (face,))
-    assert photo.size == (1024, 1024)
-    boxes = [found.box for found in photo[FACES]]
-    assert boxes == [(10, 20, 60, 80), (522, 20, 572, 80), (10, 532, 60, 592)]
-    image = photo[IMAGE]
-    np.testing.assert_array_equal(image[:512, :512], image[512:, 512:])
-
-
 def test_the_machine_is_named():
     named = machine(2, "cpu")
     assert named["threads"] == 2
@@ -106,7 +103,7 @@ def results(**values):
         "chain": run,
         "scan_megapixels": 24.0,
         "scan": {"error": "no weights"},
-        "faces": {"seconds": 0.004},
+        "faces": {"rows": [{"crop": 100, "toned": False, "ms": 4.0}]},
         **values,
     }
 
