@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -108,18 +108,51 @@ def run_job(job: Job, plan: Plan, runner: Runner) -> Photo:
     Raises:
         PhotoError: it could not be read, restored or written; nothing half-written is left.
     """
-    from oldfix.files import read_photo, write_photo
+    photo = read_job(job)
+    for after in job_steps(job, photo, plan, runner):
+        photo = after
+    write_job(job, photo, plan, runner)
+    return photo
+
+
+def read_job(job: Job) -> Photo:
+    """Read a job's photograph and what is given for it, once its result may be written.
+
+    Raises:
+        FileError: a file cannot be read, or the output may not be written.
+    """
+    from oldfix.files import read_photo
 
     _refuse_clobbering(job)
-    photo = give(read_photo(job.source), job.given)
+    return give(read_photo(job.source), job.given)
+
+
+def job_steps(job: Job, photo: Photo, plan: Plan, runner: Runner) -> Iterator[Photo]:
+    """Restore a job's photograph: yields it after every step, and keeps it if the job says so.
+
+    Raises:
+        PhotoError: a stage failed, or a picture to keep cannot be written.
+    """
+    from oldfix.files import write_photo
+
     for number, (planned, after) in enumerate(runner.steps(plan, photo), 1):
-        photo = after
+        photo = after  # the one before is let go
         if job.keep_steps is not None and IMAGE in planned.spec.produces:
             name = f"{job.target.stem}.{number}-{planned.step.id}.png"
-            write_photo(photo, job.keep_steps / name, format="PNG", overwrite=True)
+            write_photo(after, job.keep_steps / name, format="PNG", overwrite=True)
+        yield photo
+
+
+def write_job(job: Job, photo: Photo, plan: Plan, runner: Runner) -> None:
+    """Write a job's result and its sidecar.
+
+    Raises:
+        FileError: one of them cannot be written.
+    """
+    from oldfix.files import write_photo
+
     write_photo(photo, job.target, format=job.format or None, overwrite=job.overwrite)
     write_sidecar(sidecar_path(job.target), sidecar(plan, runner, job, photo))
-    return photo
 
 
 def sidecar_path(target: Path) -> Path:

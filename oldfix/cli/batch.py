@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oldfix.cli.chains import Chain
 from oldfix.cli.commands import leave
@@ -15,11 +14,14 @@ from oldfix.cli.console import say_json, tell
 from oldfix.cli.options import OutputFlags, RunFlags
 from oldfix.cli.outputs import name_outputs, steps_folder
 from oldfix.cli.progress import View, shown
-from oldfix.errors import Cancelled, EnvironmentProblem, FileError, OldfixError, PhotoError
+from oldfix.errors import FileError, OldfixError, PhotoError
 from oldfix.files.find import find_photos
 from oldfix.files.formats import parse_format
-from oldfix.jobs import Job, run_job, sidecar_path
+from oldfix.jobs import Job, sidecar_path
 from oldfix.photo import Photo
+
+if TYPE_CHECKING:
+    from oldfix.line import Item
 
 
 @dataclass(frozen=True)
@@ -90,44 +92,44 @@ def _failed(problem: FileError) -> Outcome:
 
 
 def _run_jobs(jobs: Sequence[Job], chain: Chain, out: OutputFlags, how: RunFlags) -> list[Outcome]:
+    from oldfix.line import Line
     from oldfix.runner import Runner
 
-    outcomes = []
-    with (
-        shown(quiet=out.quiet) as view,
-        Runner(
+    outcomes: list[Outcome] = []
+    with shown(quiet=out.quiet) as view:
+
+        def begin(item: Item) -> None:
+            view.begin(item.job.source.name, len(outcomes) + 1, len(jobs))
+
+        def end(item: Item) -> None:
+            view.end()
+            outcomes.append(_outcome(item))
+            _show(outcomes[-1], out, view)
+
+        line = Line(begin, end, view)
+        with Runner(
             device=how.device,
             precision=how.precision,
             seed=how.seed,
             tile=how.tile,
             batch=how.batch,
-            observer=view,
-        ) as runner,
-    ):
-        for number, job in enumerate(jobs, 1):
-            view.begin(job.source.name, number, len(jobs))
-            outcome = _run_one(job, chain, runner)
-            view.end()
-            _show(outcome, out, view)
-            outcomes.append(outcome)
+            observer=line,
+        ) as runner:
+            line.run(jobs, chain.plan, runner)
     return outcomes
 
 
-def _run_one(job: Job, chain: Chain, runner: Any) -> Outcome:
-    start = time.perf_counter()
-    try:
-        photo = run_job(job, chain.plan, runner)
-    except (EnvironmentProblem, Cancelled):
-        raise
-    except OldfixError as error:
-        return Outcome(str(job.source), error=str(error))
-    except Exception as error:  # one photograph's trouble is not the others'
+def _outcome(item: Item) -> Outcome:
+    source, error = str(item.job.source), item.error
+    if isinstance(error, OldfixError):
+        return Outcome(source, error=str(error))
+    if error is not None:
         if os.environ.get("OLDFIX_DEBUG"):
-            raise
-        text = f"{job.source}: {type(error).__name__}: {error}; set OLDFIX_DEBUG=1 for details"
-        return Outcome(str(job.source), error=text)
-    seconds = time.perf_counter() - start
-    return Outcome(str(job.source), job.target, seconds, notes=_notes(photo))
+            raise error
+        text = f"{source}: {type(error).__name__}: {error}; set OLDFIX_DEBUG=1 for details"
+        return Outcome(source, error=text)
+    notes = _notes(item.photo) if item.photo is not None else ()
+    return Outcome(source, item.job.target, item.seconds, notes=notes)
 
 
 def _notes(photo: Photo) -> tuple[str, ...]:

@@ -23,8 +23,10 @@ FLOORS = (
     {"engine"},
     {"runner"},
     {"jobs"},
+    {"line"},
     {"degrade", "training", "evaluation", "testing", "compat"},
     {"cli"},
+    {"__main__"},
 )
 PLUGINS_MAY = {"testing", "compat", "training", "degrade", "evaluation", "colour"}
 
