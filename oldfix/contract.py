@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 from oldfix.errors import StageError
-from oldfix.photo import IMAGE, Key, Photo, check_value, resolve
+from oldfix.photo import (
+    IMAGE,
+    Key,
+    Meta,
+    Photo,
+    check_mask,
+    check_value,
+    resize_alpha,
+    resolve,
+)
 from oldfix.stage import StageSpec
 
 
 def check_result(where: str, spec: StageSpec, before: Photo, after: Any) -> Photo:
-    """Check a stage's result and bring the other keys to a new size if it resized.
+    """Check a stage's result and bring the other keys, and alpha, to a new size if it resized.
 
-    Only what changed is looked at: a finite check of a 24-megapixel scan costs time.
+    A stage that resizes may hand back its own alpha, and nothing else of the metadata. Only what
+    changed is looked at: a finite check of a 24-megapixel scan costs time.
 
     Raises:
         StageError: not a photograph, keys changed that were not declared, a value that does not
-            fit its key, or another size without ``resizes``.
+            fit its key, or another size or alpha without ``resizes``.
     """
     if not isinstance(after, Photo):
         raise StageError(f"{where}: must return a Photo, got {type(after).__name__}")
@@ -24,12 +35,14 @@ def check_result(where: str, spec: StageSpec, before: Photo, after: Any) -> Phot
     undeclared = sorted(key.name for key in changed if key not in spec.produces)
     if undeclared:
         raise StageError(f"{where}: changed {', '.join(undeclared)}, which it does not declare")
-    if after.history is not before.history or after.meta is not before.meta:
+    if after.history is not before.history or not _same_but_alpha(before.meta, after.meta):
         raise StageError(f"{where}: changed the photograph's meta or history; use ctx.note")
     for key in changed:
         _check_one(where, key, after)
     if IMAGE not in after:
         raise StageError(f"{where}: took the picture away")
+    if after.meta.alpha is not before.meta.alpha:
+        _check_alpha(where, spec, after)
     if after.size == before.size:
         return after
     if not spec.resizes:
@@ -49,9 +62,30 @@ def _check_one(where: str, key: Key[Any], after: Photo) -> None:
         raise StageError(f"{where}: {key.name} {error}") from error
 
 
+def _same_but_alpha(before: Meta, after: Meta) -> bool:
+    names = (field.name for field in fields(Meta) if field.name != "alpha")
+    return before is after or all(getattr(before, n) is getattr(after, n) for n in names)
+
+
+def _check_alpha(where: str, spec: StageSpec, after: Photo) -> None:
+    """Let a stage that resizes hand back an alpha of the new size."""
+    if not spec.resizes:
+        raise StageError(f"{where}: changed alpha without declaring resizes=True")
+    alpha = after.meta.alpha
+    try:
+        check_mask(alpha)
+    except ValueError as error:
+        raise StageError(f"{where}: alpha {error}") from error
+    if alpha.shape != after.size:
+        raise StageError(f"{where}: alpha has the size {alpha.shape}, the picture {after.size}")
+
+
 def _follow_size(before: Photo, after: Photo, changed: set[Key[Any]]) -> Photo:
     """Rescale what depends on the picture's size and was left as it was."""
     for key in before:
         if key not in changed and key.resize is not None:
             after = after.put(key, resolve(key.resize)(before[key], before.size, after.size))
+    alpha = after.meta.alpha
+    if alpha is not None and alpha.shape != after.size:
+        after = after.with_meta(replace(after.meta, alpha=resize_alpha(alpha, after.size)))
     return after

@@ -74,14 +74,14 @@ class Face:
 
 @dataclass(frozen=True)
 class Meta:
-    """What a file says besides its pixels, carried unchanged from input to output.
+    """What a file says besides its pixels, carried from input to output.
 
     Attributes:
         source: path of the file, or a name for photographs made in memory.
         format: "JPEG", "PNG", "TIFF", "WEBP" or "" (in memory).
         bits: 8 or 16 bits a channel.
         grey: the source has one channel; the output too, unless a step produces colour.
-        alpha: ``(H, W)`` float32 in [0, 1], or None.
+        alpha: ``(H, W)`` float32 in [0, 1], or None; follows the size of the image.
         icc, exif, dpi: the file's colour profile, metadata and resolution, or None.
         extra: the file module's own notes (for example the pixels before conversion to sRGB).
     """
@@ -95,6 +95,9 @@ class Meta:
     exif: bytes | None = None
     dpi: tuple[float, float] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alpha", _freeze(self.alpha))
 
 
 class Photo:
@@ -259,6 +262,15 @@ def resize_mask(value: Any, old: tuple[int, int], new: tuple[int, int]) -> Any:
     how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
     scaled = cv2.resize(value, (new[1], new[0]), interpolation=how)
     return np.clip(np.ceil(scaled) if shrinking else scaled, 0, 1).astype(np.float32)
+
+
+def resize_alpha(alpha: Any, new: tuple[int, int]) -> Any:
+    """Scale an alpha channel to (height, width)."""
+    import cv2
+
+    shrinking = new[0] * new[1] < alpha.size
+    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return cv2.resize(alpha, (new[1], new[0]), interpolation=how)
 
 
 def resize_faces(value: Any, old: tuple[int, int], new: tuple[int, int]) -> Any:

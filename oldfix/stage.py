@@ -108,7 +108,8 @@ class StageSpec:
         needs: keys that must be there. The image always is.
         uses: keys taken if present.
         produces: keys it may add or change, and nothing else.
-        resizes: the image may come back with another size; the host then rescales other keys.
+        resizes: the image may come back with another size; the host then rescales other keys and
+            alpha, unless the stage hands back its own ``meta.alpha``.
         colours: the image of a grey photograph may come back in colour.
         roles: roles it can fill in a pipeline that names roles ("detect-scratches").
         weights: option name -> role of the weights it chooses; the option's value is a card's

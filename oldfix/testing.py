@@ -19,6 +19,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -183,6 +184,12 @@ class StageContract:
             after = self.run(plan, photo)
             if not spec.resizes:
                 assert after.size == photo.size
+
+    def test_transparency_keeps_the_size_of_the_picture(self, spec: StageSpec, plan: Plan) -> None:
+        photo = self.photo(spec, 64, 48)
+        alpha = np.linspace(0, 1, 64 * 48, dtype=np.float32).reshape(64, 48)
+        after = self.run(plan, photo.with_meta(replace(photo.meta, alpha=alpha)))
+        assert after.meta.alpha.shape == after.size
 
     def test_leaves_its_input_alone(self, spec: StageSpec, plan: Plan) -> None:
         photo = self.photo(spec, 64, 64)

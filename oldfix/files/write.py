@@ -14,7 +14,7 @@ from oldfix.files.decoded import Samples
 from oldfix.files.formats import FORMATS, Format, format_of_name, parse_format
 from oldfix.files.icc import from_srgb, profile_space, return_to_source, usable
 from oldfix.files.read import strips
-from oldfix.photo import IMAGE, Photo
+from oldfix.photo import IMAGE, Photo, resize_alpha
 
 
 def write_photo(
@@ -140,9 +140,6 @@ def _alpha(photo: Photo, dtype: Any) -> Samples | None:
     if alpha is None:
         return None
     if alpha.shape != photo.size:
-        import cv2
-
-        height, width = photo.size
-        alpha = cv2.resize(alpha, (width, height), interpolation=cv2.INTER_LINEAR)
+        alpha = resize_alpha(alpha, photo.size)
     scaled: Samples = np.rint(alpha * np.float32(np.iinfo(dtype).max)).astype(dtype)
     return scaled

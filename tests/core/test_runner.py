@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from oldfix import (
     Pipeline,
     Runner,
     StageError,
+    StageSpec,
     Step,
 )
 from oldfix.events import Event, StepFinished, StepStarted
@@ -48,6 +50,48 @@ def test_other_keys_follow_a_new_size() -> None:
     after = run(example_photo(9, 7), "mark", "halve")
     assert after.size == (5, 4)
     assert after[DEFECTS].shape == (5, 4)
+
+
+def with_alpha(photo: Photo, alpha: object) -> Photo:
+    return photo.with_meta(replace(photo.meta, alpha=alpha))
+
+
+def test_alpha_follows_a_new_size() -> None:
+    alpha = np.linspace(0, 1, 9, dtype=np.float32)[:, None].repeat(7, axis=1)
+    after = run(with_alpha(example_photo(9, 7), alpha), "halve")
+    assert after.meta.alpha.shape == (5, 4)
+    assert (np.diff(after.meta.alpha[:, 0]) > 0).all()
+
+
+def halve_both(photo: Photo, options: object, ctx: object) -> Photo:
+    image = np.ascontiguousarray(photo[IMAGE][::2, ::2])
+    return with_alpha(photo.put(IMAGE, image), photo.meta.alpha[::2, ::2])
+
+
+def halve_image(photo: Photo, options: object, ctx: object) -> Photo:
+    image = np.ascontiguousarray(photo[IMAGE][::2, ::2])
+    return with_alpha(photo.put(IMAGE, image), photo.meta.alpha.copy())
+
+
+def lose_alpha(photo: Photo, options: object, ctx: object) -> Photo:
+    return with_alpha(photo, None)
+
+
+def resizing(function: str, photo: Photo) -> Photo:
+    stage = StageSpec("resizing", "changes the size", f"{__name__}:{function}", resizes=True)
+    return run(photo, "resizing", registry=make_registry([stage]))
+
+
+def test_a_stage_that_resizes_may_hand_back_its_own_alpha() -> None:
+    alpha = np.random.default_rng(0).random((9, 7), np.float32)
+    photo = with_alpha(example_photo(9, 7), alpha)
+    after = resizing("halve_both", photo)
+    np.testing.assert_array_equal(after.meta.alpha, alpha[::2, ::2])
+    assert not after.meta.alpha.flags.writeable
+    with pytest.raises(StageError, match=r"alpha has the size \(9, 7\), the picture \(5, 4\)"):
+        resizing("halve_image", photo)
+    with pytest.raises(StageError, match="alpha must be"):
+        resizing("lose_alpha", photo)
 
 
 def test_a_one_channel_photograph_stays_grey() -> None:
@@ -89,6 +133,14 @@ def write_in_place(photo: Photo, options: object, ctx: object) -> Photo:
     return photo
 
 
+def lie_about_alpha(photo: Photo, options: object, ctx: object) -> Photo:
+    return with_alpha(photo, np.ones(photo.size, np.float32))
+
+
+def lie_about_meta(photo: Photo, options: object, ctx: object) -> Photo:
+    return photo.with_meta(replace(photo.meta, dpi=(300.0, 300.0)))
+
+
 def give_nothing(photo: Photo, options: object, ctx: object) -> None:
     return None
 
@@ -98,14 +150,14 @@ def give_nothing(photo: Photo, options: object, ctx: object) -> None:
     [
         ("lie_about_keys", "changed defects, which it does not declare"),
         ("lie_about_size", "without declaring resizes"),
+        ("lie_about_alpha", "changed alpha without declaring resizes"),
+        ("lie_about_meta", "meta or history"),
         ("give_nan", "finite"),
         ("write_in_place", "read-only"),
         ("give_nothing", "must return a Photo"),
     ],
 )
 def test_a_stage_that_breaks_its_contract_is_stopped(function: str, what: str) -> None:
-    from oldfix import StageSpec
-
     bad = StageSpec("bad", "breaks its contract", f"{__name__}:{function}")
     with pytest.raises(StageError, match=what) as caught:
         run(example_photo(8, 8), "bad", registry=make_registry([bad]))

@@ -3,13 +3,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from oldfix_trim_margin.stage import print_box
 
-from oldfix import DEFECTS, FACES, IMAGE, Photo, Pipeline, Runner, Step, discover
+from oldfix import (
+    DEFECTS,
+    FACES,
+    IMAGE,
+    Photo,
+    Pipeline,
+    Runner,
+    Step,
+    discover,
+    read_photo,
+    write_photo,
+)
 from oldfix.testing import StageContract, example_photo, example_value
 
 
@@ -74,8 +86,12 @@ def test_an_empty_glass_is_left_and_said() -> None:
     assert "nothing but margin" in after.history[0]["warnings"][0]
 
 
-def test_transparency_is_left_and_said() -> None:
-    scan = on_scanner(example_photo(60, 80), 20, 20)[IMAGE]
-    after = trimmed(Photo.from_array(scan, alpha=np.ones(scan.shape[:2], np.float32)))
-    assert after.size == scan.shape[:2]
-    assert "transparency" in after.history[0]["warnings"][0]
+def test_transparency_is_cropped_too(tmp_path: Path) -> None:
+    scan = on_scanner(example_photo(60, 80), 20, 30)[IMAGE]
+    alpha = np.zeros(scan.shape[:2], np.float32)
+    alpha[20:50, 30:110] = 1  # the upper half of the print
+    after = trimmed(Photo.from_array(scan, alpha=alpha))
+    assert after.size == (60, 80)
+    read = read_photo(write_photo(after, tmp_path / "cut.png"))
+    np.testing.assert_array_equal(read.meta.alpha[:30], 1)
+    np.testing.assert_array_equal(read.meta.alpha[30:], 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,10 +14,7 @@ Box = tuple[int, int, int, int]
 
 
 def trim(photo: Photo, options: TrimOptions, ctx: Context) -> Photo:
-    """Crop the picture to what is not margin; its mask and its faces go with it."""
-    if photo.meta.alpha is not None:
-        ctx.warn("has transparency, which a crop cannot carry; the margin was left")
-        return photo
+    """Crop the picture to what is not margin; mask, faces and transparency go with it."""
     box = print_box(photo[IMAGE], tolerance=options.tolerance, dust=options.dust)
     if box is None:
         ctx.warn("looks like nothing but margin; left as it is")
@@ -60,11 +59,14 @@ def _widened(box: Box, pixels: int, size: tuple[int, int]) -> Box:
 
 def _cropped(photo: Photo, box: Box) -> Photo:
     top, left, bottom, right = box
-    cut = photo.put(IMAGE, np.ascontiguousarray(photo[IMAGE][top:bottom, left:right]))
+    inside = np.s_[top:bottom, left:right]
+    cut = photo.put(IMAGE, np.ascontiguousarray(photo[IMAGE][inside]))
     if DEFECTS in photo:
-        cut = cut.put(DEFECTS, np.ascontiguousarray(photo[DEFECTS][top:bottom, left:right]))
+        cut = cut.put(DEFECTS, np.ascontiguousarray(photo[DEFECTS][inside]))
     if FACES in photo:
         cut = cut.put(FACES, tuple(_moved(face, left, top) for face in photo[FACES]))
+    if photo.meta.alpha is not None:
+        cut = cut.with_meta(replace(photo.meta, alpha=photo.meta.alpha[inside]))
     return cut
 
 
