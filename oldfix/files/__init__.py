@@ -1,7 +1,8 @@
 """Photographs in files: found, read, and written without losing anything.
 
 JPEG, PNG, TIFF and WebP; 8 and 16 bits; grey and colour; alpha, EXIF, XMP, ICC profile and
-resolution are carried from input to output. Names are imported on first use.
+resolution are carried from input to output, IPTC between JPEG and TIFF, texts from PNG to PNG.
+Names are imported on first use.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from oldfix.errors import FileError
-from oldfix.files import tiff
+from oldfix.files import captions, tiff
 from oldfix.files.decoded import Decoded, Samples, check_size, refuse_several, upright
 from oldfix.files.formats import SAVE_AS, format_of_file
 from oldfix.files.metadata import ORIENTATION, clean_exif, clean_xmp
@@ -58,6 +58,8 @@ def _read(file: IO[bytes], path: Path, name: str) -> Decoded:
         icc, xmp = opened.info.get("icc_profile"), opened.info.get("xmp")
         dpi, notes = opened.info.get("dpi"), _notes(opened)
         samples, alpha = _read_deep_png(file) if _is_deep(file, name) else _pixels(opened, path)
+        iptc = captions.iptc_of_jpeg(opened.info)
+        texts = captions.read_texts(file) if name == "PNG" else ()
     turn = exif.get(ORIENTATION, 1)
     return Decoded(
         format=name,
@@ -66,6 +68,8 @@ def _read(file: IO[bytes], path: Path, name: str) -> Decoded:
         icc=icc or None,
         exif=clean_exif(exif),
         xmp=clean_xmp(xmp),
+        iptc=iptc,
+        texts=texts,
         dpi=(float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
         notes=notes,
     )

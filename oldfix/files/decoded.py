@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from oldfix.errors import FileError
+from oldfix.files.captions import Texts
 from oldfix.files.formats import MAX_PIXELS
 
 #: uint8 or uint16; the type is told by what a file holds, so it is known only when running.
@@ -25,6 +26,8 @@ class Decoded:
             ink), in the file's own colour space.
         alpha: (H, W) of the same type, or None.
         icc, exif, xmp: as the file has them, less what is wrong for the result (orientation).
+        iptc: the IPTC record of a JPEG or TIFF, or None.
+        texts: the text chunks of a PNG.
         dpi: dots per inch, horizontal and vertical, or None.
         notes: what the user should know about the reading.
     """
@@ -35,6 +38,8 @@ class Decoded:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    iptc: bytes | None = None
+    texts: Texts = ()
     dpi: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from oldfix.files import tiff_writer
+from oldfix.files.captions import Texts, jpeg_segment
 from oldfix.files.decoded import Samples
 from oldfix.files.metadata import exif_block
 
@@ -20,6 +21,7 @@ _PNG_HEAD = 33  # signature and the first chunk; ours follow
 _PNG_LEVEL = 4  # a third of the time of level 6, files a few per cent larger
 _EXIF_PREFIX = b"Exif\x00\x00"
 _METRE = 0.0254  # inches to metres
+_JPEG_MOST = {"exif": 65_533, "xmp": 65_504}  # bytes that Pillow can write, into one segment
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,7 @@ class Picture:
     Attributes:
         pixels: (H, W) or (H, W, 3) uint8 or uint16.
         alpha: (H, W) of the same type, or None.
-        icc, exif, xmp, dpi: written where not None.
+        icc, exif, xmp, iptc, dpi, texts: written where there is one and the format has a place.
     """
 
     pixels: Samples
@@ -37,6 +39,8 @@ class Picture:
     icc: bytes | None
     exif: bytes | None
     xmp: bytes | None
+    iptc: bytes | None
+    texts: Texts
     dpi: tuple[float, float] | None
 
     def stacked(self) -> Samples:
@@ -56,8 +60,12 @@ class Picture:
 
 
 def write_jpeg(file: IO[bytes], picture: Picture, quality: int) -> None:
-    """Write JPEG with colour at full resolution (4:4:4)."""
+    """Write JPEG with colour at full resolution (4:4:4), and metadata that fit into a segment."""
     options = picture.pillow_options()
+    for name, most in _JPEG_MOST.items():
+        if len(options.get(name, b"")) > most:
+            del options[name]
+    options["extra"] = jpeg_segment(picture.iptc)
     if picture.dpi:
         options["dpi"] = tuple(round(value) for value in picture.dpi)
     image = Image.fromarray(picture.pixels)
@@ -92,7 +100,7 @@ def write_png(file: IO[bytes], picture: Picture, quality: int) -> None:
 
 
 def _png_chunks(picture: Picture) -> list[tuple[bytes, bytes]]:
-    """Return the chunks of profile, resolution, EXIF and XMP (PNG specification, section 11)."""
+    """Return the chunks of profile, resolution, EXIF, XMP and texts (PNG specification, 11)."""
     chunks = []
     if picture.icc:
         chunks.append((b"iCCP", b"ICC profile\x00\x00" + zlib.compress(picture.icc)))
@@ -104,7 +112,7 @@ def _png_chunks(picture: Picture) -> list[tuple[bytes, bytes]]:
         chunks.append((b"eXIf", exif.removeprefix(_EXIF_PREFIX)))
     if picture.xmp:
         chunks.append((b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + picture.xmp))
-    return chunks
+    return [*chunks, *picture.texts]
 
 
 Encoder = Callable[[IO[bytes], Picture, int], None]

@@ -49,9 +49,14 @@ def read_photo(path: str | Path) -> Photo:
         icc=None if is_cmyk or note else decoded.icc,
         exif=decoded.exif,
         dpi=decoded.dpi,
-        extra=extra | ({"xmp": decoded.xmp} if decoded.xmp else {}),
+        extra=extra | _written_about(decoded),
     )
     return Photo({IMAGE: _image(decoded, apply_profile=has_profile)}, meta=meta)
+
+
+def _written_about(decoded: Decoded) -> dict[str, Any]:
+    found = {"xmp": decoded.xmp, "iptc": decoded.iptc, "texts": decoded.texts}
+    return {name: value for name, value in found.items() if value}
 
 
 def read_image(path: str | Path) -> Image:

@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from oldfix.errors import FileError
+from oldfix.files.captions import IPTC_TAG
 from oldfix.files.decoded import Decoded, Samples, check_size, refuse_several, upright
 from oldfix.files.formats import SAVE_AS
 from oldfix.files.metadata import ORIENTATION, XMP_TAG, clean_exif, clean_xmp
@@ -44,6 +45,7 @@ def read(file: IO[bytes], path: Path) -> Decoded:
             icc=page.iccprofile or None,
             exif=clean_exif(exif),
             xmp=clean_xmp(_value(page, XMP_TAG)),
+            iptc=_value(page, IPTC_TAG) or None,
             dpi=_dpi(page),
             notes=notes,
         )

@@ -9,6 +9,7 @@ import tifffile
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from oldfix.files.captions import IPTC_TAG
 from oldfix.files.metadata import DESCRIPTIVE, EXIF_FOLDER, GPS_FOLDER, XMP_TAG, parse_exif
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def write(file: IO[bytes], picture: Picture) -> None:
         resolutionunit=2 if picture.dpi else None,
         metadata=None,
         software=False,
-        extratags=[*_descriptions(exif), *_packets(picture.xmp), *_placeholders(exif)],
+        extratags=[*_descriptions(exif), *_packets(picture), *_placeholders(exif)],
     )
     _fill_placeholders(file, exif)
 
@@ -56,8 +57,9 @@ def _descriptions(exif: Image.Exif) -> list[tuple[Any, ...]]:
     return tags
 
 
-def _packets(xmp: bytes | None) -> list[tuple[Any, ...]]:
-    return [(XMP_TAG, "B", len(xmp), xmp, True)] if xmp else []
+def _packets(picture: Picture) -> list[tuple[Any, ...]]:
+    packets = ((XMP_TAG, picture.xmp), (IPTC_TAG, picture.iptc))
+    return [(tag, "B", len(packet), packet, True) for tag, packet in packets if packet]
 
 
 # tifffile writes no pointers to EXIF and GPS folders. Each gets a placeholder one number above

@@ -87,6 +87,8 @@ def _picture(photo: Photo, kind: Format) -> encode.Picture:
         icc=icc,
         exif=photo.meta.exif,
         xmp=photo.meta.extra.get("xmp"),
+        iptc=photo.meta.extra.get("iptc"),
+        texts=photo.meta.extra.get("texts", ()),
         dpi=photo.meta.dpi,
     )
 

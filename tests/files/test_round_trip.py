@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, IptcImagePlugin, PngImagePlugin
 
 from oldfix import IMAGE, Photo, read_image, read_photo, write_photo
 
@@ -199,6 +201,82 @@ def test_xmp_is_carried_without_orientation(tmp_path: Path) -> None:
         xmp = read_photo(write_photo(photo, tmp_path / f"a{suffix}")).meta.extra["xmp"]
         assert b"Oma" in xmp
         assert b"Orientation" not in xmp
+
+
+def iptc_record() -> bytes:
+    def dataset(number: int, value: bytes) -> bytes:
+        return b"\x1c" + bytes([2, number]) + len(value).to_bytes(2, "big") + value
+
+    return dataset(120, "Großmutter, 1911".encode()) + dataset(80, b"Tobias")
+
+
+def iptc_in_jpeg(path: Path, record: bytes) -> None:
+    """Write a JPEG with an IPTC record after another resource, of odd length."""
+    other = b"8BIM" + (0x0421).to_bytes(2, "big") + b"\x03abc" + (3).to_bytes(4, "big") + b"xyz\0"
+    own = b"8BIM\x04\x04\0\0" + len(record).to_bytes(4, "big") + record
+    body = b"Photoshop 3.0\0" + other + own + b"\0" * (len(record) % 2)
+    segment = b"\xff\xed" + (len(body) + 2).to_bytes(2, "big") + body
+    Image.fromarray(noise(8, 8, 3)).save(path, extra=segment)
+
+
+@pytest.mark.parametrize("through", [".jpg", ".tif"])
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+@pytest.mark.parametrize("tail", [b"", b"\0"])
+def test_iptc_is_carried(tmp_path: Path, through: str, suffix: str, tail: bytes) -> None:
+    iptc_in_jpeg(tmp_path / "source.jpg", iptc_record() + tail)
+    photo = read_photo(tmp_path / "source.jpg")
+    assert photo.meta.extra["iptc"] == iptc_record() + tail
+    middle = read_photo(write_photo(photo, tmp_path / f"a{through}"))
+    path = write_photo(middle, tmp_path / f"b{suffix}")
+    with Image.open(path) as written:
+        found = IptcImagePlugin.getiptcinfo(written)
+    assert found is not None
+    assert found[2, 120] == "Großmutter, 1911".encode()
+    assert found[2, 80] == b"Tobias"
+
+
+def test_texts_of_a_png_are_carried(tmp_path: Path) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Description", "Grandmother")
+    texts.add_itxt("Title", "祖母", lang="ja", tkey="題")
+    texts.add_text("Comment", "found in the attic " * 50, zip=True)
+    texts.add_text("Thumb::MTime", "1")
+    texts.add_text("Raw profile type exif", "stale")
+    texts.add_itxt("XML:com.adobe.xmp", "<x/>")
+    for deep in (False, True):
+        source = tmp_path / f"source{deep}.png"
+        Image.fromarray(noise(8, 8, dtype=np.uint16 if deep else np.uint8)).save(
+            source, pnginfo=texts
+        )
+        photo = read_photo(write_photo(read_photo(source), tmp_path / f"a{deep}.png"))
+        with Image.open(tmp_path / f"a{deep}.png") as written:
+            found = {key: text for key, text in written.text.items() if "xmp" not in key}
+        assert found == {
+            "Description": "Grandmother",
+            "Title": "祖母",
+            "Comment": "found in the attic " * 50,
+        }
+        assert (found["Title"].lang, found["Title"].tkey) == ("ja", "題")
+        assert len(photo.meta.extra["texts"]) == 3
+        assert photo.meta.extra["xmp"] == b"<x/>"
+
+
+def test_texts_after_the_pixels_are_found(tmp_path: Path) -> None:
+    path = write_photo(Photo.from_array(noise(4, 4)), tmp_path / "a.png")
+    data, body = path.read_bytes(), b"tEXtAuthor\0Otto"
+    chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    path.write_bytes(data[:-12] + chunk + data[-12:])
+    again = write_photo(read_photo(path), tmp_path / "b.png")
+    assert b"Author\0Otto" in again.read_bytes()
+
+
+def test_metadata_too_long_for_a_jpeg_do_not_cost_the_photograph(tmp_path: Path) -> None:
+    photo = read_photo(write_photo(Photo.from_array(noise(4, 4, 3)), tmp_path / "a.png"))
+    long = {"xmp": b"<x>" + b" " * 70_000 + b"</x>", "iptc": iptc_record() + b"\0" * 70_000}
+    photo = photo.with_meta(replace(photo.meta, extra=long))
+    assert not read_photo(write_photo(photo, tmp_path / "a.jpg")).meta.extra.keys() & long.keys()
+    kept = read_photo(write_photo(photo, tmp_path / "a.tif")).meta.extra
+    assert (kept["xmp"], kept["iptc"]) == (long["xmp"], long["iptc"])
 
 
 def test_grey_jpeg_stays_one_channel(tmp_path: Path) -> None:
