@@ -20,16 +20,28 @@ def train(
         typer.Option("--data", metavar="FOLDER", help="Photographs; repeat for more."),
     ],
     out: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run.")] = Path("runs"),
-    minutes: Annotated[float, typer.Option(min=0.01, help="Time box of the whole run.")] = 40,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Time box of the whole run, not the recipe's.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
     seed: Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
     init: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 1,
+    recipe: Annotated[
+        str | None, typer.Option(help="cpu or gpu; by default the one of the device.")
+    ] = None,
+    pack: Annotated[
+        Path | None,
+        typer.Option(help="Only write the photographs into this .zip, to be given as --data."),
+    ] = None,
+    max_side: Annotated[
+        int, typer.Option(min=64, help="With --pack: longer side of the photographs, in pixels.")
+    ] = 1024,
 ) -> None:
     """Train a small network on your photographs.
 
-    The network, its checkpoint and its log go into OUTPUT/NAME.
+    The network, its card, its checkpoint and its log go into OUTPUT/NAME.
     """
     from oldfix.photo import resolve
     from oldfix.registry import discover
@@ -42,7 +54,34 @@ def train(
     for path in (*data, *([init] if init else [])):
         if not path.exists():
             raise UsageError(f"train {name}: {path} does not exist; check the name")
+    if pack is not None:
+        _pack(data, pack, max_side)
+        return
     folder = out / name
-    request = TrainRequest(tuple(data), folder, minutes, device, seed, resume, init, workers)
-    tell(f"training {name} for {minutes:g} minutes on {device}; log and checkpoint in {folder}")
+    request = TrainRequest(
+        data=tuple(data),
+        out=folder,
+        minutes=minutes,
+        device=device,
+        seed=seed,
+        resume=resume,
+        init=init,
+        workers=workers,
+        recipe=recipe or ("cpu" if device == "cpu" else "gpu"),
+        card=trainable[name],
+    )
+    box = f"{minutes:g} minutes" if minutes else f"the minutes of recipe {request.recipe}"
+    tell(f"training {name} for {box} on {device}; log and checkpoint in {folder}")
     say(str(resolve(trainable[name].train)(request)))
+
+
+def _pack(data: list[Path], file: Path, max_side: int) -> None:
+    from oldfix.training import PhotoPool, pack
+
+    if file.suffix != ".zip":
+        raise UsageError(f"train --pack {file}: the name of a pack ends in .zip; give such a name")
+    photographs = PhotoPool.read(data, max_side=max_side)
+    quality = pack(photographs, file)
+    size = file.stat().st_size / 2**20
+    tell(f"{len(photographs)} photographs at WebP quality {quality}: {size:.1f} MiB")
+    say(str(file))

@@ -13,7 +13,22 @@ Nothing here prints; figures go into CSV files in the output folder and to the l
 
 from oldfix.training.companion import installed
 from oldfix.training.loop import fit
+from oldfix.training.pack import pack
 from oldfix.training.pool import PhotoPool
+from oldfix.training.publish import publish
+from oldfix.training.recipes import Phase, TrainingRecipe, read_recipe
 from oldfix.training.settings import Settings, Task, TrainRequest
 
-__all__ = ["PhotoPool", "Settings", "Task", "TrainRequest", "fit", "installed"]
+__all__ = [
+    "Phase",
+    "PhotoPool",
+    "Settings",
+    "Task",
+    "TrainRequest",
+    "TrainingRecipe",
+    "fit",
+    "installed",
+    "pack",
+    "publish",
+    "read_recipe",
+]

@@ -24,6 +24,8 @@ from oldfix.training.threads import ThreadChoice
 _log = logging.getLogger(__name__)
 #: So many steps in a row without a finite gradient end the run.
 _HOPELESS = 50
+#: Time box where neither the request nor a recipe names one.
+_MINUTES = 40.0
 
 
 def fit(task: Task, settings: Settings, request: TrainRequest) -> torch.nn.Module:
@@ -111,7 +113,7 @@ class _Run:
         """How much of the run is done, from 0 to 1."""
         if self.settings.steps is not None:
             return self.state.progress.step / self.settings.steps
-        return self.state.progress.seconds / max(1e-9, 60 * self.request.minutes)
+        return self.state.progress.seconds / max(1e-9, 60 * (self.request.minutes or _MINUTES))
 
     def step(self, batch: tuple[torch.Tensor, ...]) -> None:
         """Take one optimizer step, or skip it if the gradient is not finite."""

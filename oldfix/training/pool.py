@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +42,8 @@ class PhotoPool:
         """Read all photographs of folders (and folders in them), or of lists, in sorted order.
 
         Args:
-            folders: folders, photographs, or text files with one path a line.
+            folders: folders, photographs, text files with one path a line, or archives written
+                by `oldfix.training.pack`, which give the groups that went into them.
             max_side: larger photographs are scaled down to this longer side.
             min_side: photographs with a shorter side below this are left out.
 
@@ -46,7 +52,11 @@ class PhotoPool:
         """
         cache: dict[Path, NDArray[np.uint8]] = {}
         groups = []
-        for entry in folders:
+        entries = list(folders)
+        for entry in entries:
+            if Path(entry).suffix == ".zip":
+                groups += _unpacked(Path(entry), max_side, min_side)
+                continue
             photos = []
             for path in _photographs(Path(entry)):
                 if path not in cache:
@@ -61,12 +71,43 @@ class PhotoPool:
             groups.append(tuple(photos))
         if not groups:
             raise UsageError("training data: no folder given; name one with --data FOLDER")
-        return cls(tuple(groups))
+        pool = cls(tuple(groups))
+        return pool.mapped() if any(Path(entry).suffix == ".zip" for entry in entries) else pool
 
     @property
     def names(self) -> tuple[str, ...]:
         """Path of every photograph, group after group."""
         return tuple(name for group in self.groups for name, _ in group)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over sizes and pixels of all photographs, in order."""
+        total = hashlib.sha256()
+        for group in self.groups:
+            for _, image in group:
+                total.update(repr(image.shape).encode() + image.tobytes())
+        return total.hexdigest()
+
+    def mapped(self) -> PhotoPool:
+        """Return the same photographs, their pixels in one memory-mapped temporary file.
+
+        Processes that make samples then share them, and the system may drop what is not in use.
+        """
+        images = [image for group in self.groups for _, image in group]
+        size = sum(image.size for image in images)
+        with tempfile.TemporaryFile() as file:
+            store = np.memmap(file, np.uint8, "w+", shape=(size,))
+        groups, start = [], 0
+        for group in self.groups:
+            photos = []
+            for name, image in group:
+                part = store[start : start + image.size].reshape(image.shape)
+                part[:] = image
+                photos.append((name, part))
+                start += image.size
+            groups.append(tuple(photos))
+        store.flush()
+        return PhotoPool(tuple(groups))
 
     def __len__(self) -> int:
         return sum(len(group) for group in self.groups)
@@ -137,9 +178,27 @@ def _listed(listing: Path) -> Iterator[Path]:
             yield path
 
 
-def _read(path: Path, max_side: int | None) -> Any:
+def _unpacked(
+    archive: Path, max_side: int | None, min_side: int
+) -> list[tuple[tuple[str, NDArray[np.uint8]], ...]]:
+    """Read the groups of an archive; without photographs that are too small."""
     try:
-        with Image.open(path) as file:
+        with zipfile.ZipFile(archive) as file:
+            names = sorted(name for name in file.namelist() if not name.endswith("/"))
+            read = [(n, _read(archive / n, max_side, file.read(n))) for n in names]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"{archive}: is not a pack of photographs ({error}); pack again"
+        ) from error
+    large = [(name, image) for name, image in read if min(image.shape[:2]) >= min_side]
+    if not large:
+        raise UsageError(f"{archive}: holds no photograph of at least {min_side} pixels")
+    return [tuple(group) for _, group in groupby(large, key=lambda item: Path(item[0]).parent)]
+
+
+def _read(path: Path, max_side: int | None, data: bytes | None = None) -> Any:
+    try:
+        with Image.open(path if data is None else io.BytesIO(data)) as file:
             image = ImageOps.exif_transpose(file).convert("RGB")
     except OSError as error:
         raise UsageError(f"{path}: cannot be read as a photograph ({error}); remove it") from error

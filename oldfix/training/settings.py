@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as checked
+
+from oldfix.weights.card import WeightsCard
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,27 +23,31 @@ class TrainRequest:
     """What ``oldfix train NAME`` hands to the function that a card names in ``train``.
 
     Attributes:
-        data: folders of photographs, photographs, or text files with one path a line.
+        data: folders of photographs, photographs, packs, or text files with one path a line.
         out: folder for the checkpoint, the logs and the finished network; made if missing.
-        minutes: time box of the whole run, resumed parts included.
+        minutes: time box of the whole run, resumed parts included; None takes the recipe's.
         device: "cpu", "cuda", "cuda:1", ...
         seed: source of all randomness.
         resume: go on from the checkpoint in ``out``, if there is one.
         init: weights file to start from, instead of random values.
         workers: processes that make samples; 0 makes them in the training process.
+        recipe: name of the network's recipe, "cpu" or "gpu".
+        card: what ships now; the new network's card is made from it.
     """
 
     data: tuple[Path, ...]
     out: Path
-    minutes: float = 40
+    minutes: float | None = None
     device: str = "cpu"
     seed: int = 0
     resume: bool = False
     init: Path | None = None
     workers: int = 1
+    recipe: str = "cpu"
+    card: WeightsCard | None = None
 
 
-@dataclass(frozen=True)
+@checked(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Settings:
     """How `oldfix.training.fit` trains; the author of a network chooses these.
 
@@ -58,18 +67,18 @@ class Settings:
             depend on the clock.
     """
 
-    batch: int
-    learning_rate: float = 5e-4
-    warmup: int = 200
-    final: float = 0.01
-    ema: float = 0.999
-    clip: float = 1.0
-    weight_decay: float = 1e-4
+    batch: Annotated[int, Field(gt=0)]
+    learning_rate: Annotated[float, Field(ge=0)] = 5e-4
+    warmup: Annotated[int, Field(ge=0)] = 200
+    final: Annotated[float, Field(ge=0, le=1)] = 0.01
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     autocast: bool = True
-    validate_every_minutes: float = 5
-    checkpoint_every_minutes: float = 2
-    log_every: int = 20
-    steps: int | None = None
+    validate_every_minutes: Annotated[float, Field(ge=0)] = 5
+    checkpoint_every_minutes: Annotated[float, Field(ge=0)] = 2
+    log_every: Annotated[int, Field(gt=0)] = 20
+    steps: Annotated[int | None, Field(gt=0)] = None
 
 
 class Task(Protocol):

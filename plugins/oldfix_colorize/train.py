@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from oldfix import write_network
-from oldfix.training import PhotoPool, Settings, TrainRequest, fit
+from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
 from oldfix_colorize.net import Colorizer
 from oldfix_colorize.samples import Views, colourful
 
+NAME = "colorizer-s"
 _VALIDATED = 96
 _PRIOR_SAMPLES = 200
 _CHARBONNIER = 0.02
@@ -27,15 +26,20 @@ def train(request: TrainRequest) -> Path:
 
     Returns the file; its validation figures lie beside it as JSON.
     """
-    task = ColorizeTask(Colorizer(), PhotoPool.read(request.data, max_side=480), request.seed)
-    settings = Settings(batch=16, learning_rate=8e-4, warmup=150, ema=0.998)
-    net = fit(task, settings, request)
-    path = request.out / "colorizer-s.safetensors"
-    write_network(path, net, config=task.net.config)
+    recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
+    photographs = PhotoPool.read(request.data, max_side=480)
+    task = ColorizeTask(Colorizer(**recipe.network), photographs, request.seed)
+    net = fit(task, recipe.phases["whole"].settings, recipe.part(request, "whole"))
     with torch.inference_mode():
         figures = {name: round(value, 4) for name, value in task.validate(net).items()}
-    path.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-    return path
+    return publish(
+        net,
+        request,
+        NAME,
+        recipe=recipe,
+        figures=figures,
+        photographs=photographs,
+    )
 
 
 class ColorizeTask:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +10,39 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix import write_network
-from oldfix.training import PhotoPool, Settings, TrainRequest, fit
+from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
 from oldfix_diffusion.net import Autoencoder
 
 NAME = "latent-f4-s"
 _CROP = 96
-_SETTINGS = Settings(batch=16, learning_rate=1.5e-3, warmup=100, clip=0.5, ema=0.998)
 
 
 def train(request: TrainRequest) -> Path:
     """Train the autoencoder; writes ``latent-f4-s.safetensors`` and ``.json`` with its figures."""
-    task = LatentTask(PhotoPool.read(request.data, max_side=1024))
-    net = fit(task, _SETTINGS, request)
+    recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
+    photographs = PhotoPool.read(request.data, max_side=1024)
+    task = LatentTask(photographs, Autoencoder(**recipe.network))
+    net = fit(task, recipe.phases["whole"].settings, recipe.part(request, "whole"))
     assert isinstance(net, Autoencoder)
     standardise(net, task.held_out)
-    path = request.out / f"{NAME}.safetensors"
-    write_network(path, net, config=net.config)
     with torch.inference_mode():
-        figures = {**task.validate(net), "photographs": len(task.pool)}
-    path.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
-    return path
+        figures = task.validate(net)
+    return publish(
+        net,
+        request,
+        NAME,
+        recipe=recipe,
+        figures=figures,
+        photographs=photographs,
+    )
 
 
 class LatentTask:
     """Crops, some of them grey, to be told again; the loss is the mean PSNR of the batch."""
 
-    def __init__(self, photographs: PhotoPool, net: Autoencoder | None = None) -> None:
+    def __init__(self, photographs: PhotoPool, net: Autoencoder) -> None:
         self.pool, validation = photographs.split()
-        self.net = net or Autoencoder(width=64, blocks=3)
+        self.net = net
         rng = np.random.default_rng(1)
         crops = np.stack([validation.crop(rng, 128, shrink=0.0) for _ in range(48)])
         self.held_out = torch.from_numpy(crops).permute(0, 3, 1, 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,10 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix import write_network
 from oldfix.degrade import Recipe, age, load_recipe
 from oldfix.evaluation.metrics import average_precision, roc_auc
-from oldfix.training import PhotoPool, Settings, TrainRequest, fit
+from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
 from oldfix_scratch.negatives import draw_sound_structures
 from oldfix_scratch.net import ScratchNet
 from oldfix_scratch.thin import thin_parts
@@ -27,6 +25,7 @@ Image = NDArray[np.float32]
 Plane = NDArray[np.float32]
 Rng = np.random.Generator
 
+NAME = "scratch-unet-s"
 #: A data folder of this name holds overlays of film damage (one channel, white = damage).
 OVERLAYS = "damage"
 #: Side of a training crop, in pixels.
@@ -59,18 +58,20 @@ def train(request: TrainRequest) -> Path:
     """
     photos = [folder for folder in request.data if folder.name != OVERLAYS]
     overlays = [folder for folder in request.data if folder.name == OVERLAYS]
-    pool, kept = PhotoPool.read(photos).split()
-    task = ScratchTask(pool, kept, _read_overlays(overlays))
-    settings = Settings(
-        batch=12, learning_rate=1e-3, warmup=100, ema=0.998, checkpoint_every_minutes=0.5
-    )
-    net = fit(task, settings, request)
+    photographs = PhotoPool.read(photos)
+    pool, kept = photographs.split()
+    recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
+    task = ScratchTask(pool, kept, ScratchNet(**recipe.network), _read_overlays(overlays))
+    net = fit(task, recipe.phases["whole"].settings, recipe.part(request, "whole"))
     calibrate(net, [kept.crop(np.random.default_rng(index), CROP) for index in range(_SOUND_CROPS)])
-    out = request.out / "scratch-unet-s.safetensors"
-    write_network(out, net, config=task.net.config)
-    figures = {"validation": dict(task.validate(net)), "minutes": request.minutes}
-    out.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-    return out
+    return publish(
+        net,
+        request,
+        NAME,
+        recipe=recipe,
+        figures=task.validate(net),
+        photographs=photographs,
+    )
 
 
 def calibrate(net: nn.Module, sound: Sequence[Image]) -> None:
@@ -103,15 +104,16 @@ class ScratchTask:
     Attributes:
         pool: sound photographs to train on.
         kept: sound photographs to validate on.
+        net: what is trained.
         overlays: (H, W) float32 in [0, 1], opacity of damage on film.
     """
 
     pool: PhotoPool
     kept: PhotoPool
+    net: ScratchNet
     overlays: Sequence[Plane] = ()
 
     def __post_init__(self) -> None:
-        self.net = ScratchNet()
         rng = np.random.default_rng(7)
         self._validation = [make_example(self.kept, self.overlays, rng) for _ in range(_VALIDATION)]
 

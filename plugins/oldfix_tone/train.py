@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix import write_network
 from oldfix.degrade import Recipe, age, load_recipe
-from oldfix.training import PhotoPool, Settings, TrainRequest, fit
+from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
 from oldfix_tone.correction import LUMA, Correction, with_saturation
 from oldfix_tone.net import SIDE, ToneNet
 
 Image = NDArray[np.float32]
 
+NAME = "tone-s"
 #: Steps of the recipe "tone" that take colour away for good.
 _COLOUR_LOST = ("grey", "sepia", "toning")
 _VALIDATION = 300
@@ -29,22 +28,18 @@ _SOUND_WEIGHT = 4.0
 
 def train(request: TrainRequest) -> Path:
     """Train for the time box and write ``tone-s.safetensors`` with its figures beside it."""
-    pool, kept = PhotoPool.read(request.data, max_side=2 * SIDE, min_side=SIDE // 2).split()
-    task = ToneTask(pool, kept)
-    settings = Settings(
-        batch=32,
-        learning_rate=1.5e-3,
-        warmup=100,
-        ema=0.998,
-        autocast=False,
-        checkpoint_every_minutes=0.5,
+    recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
+    photographs = PhotoPool.read(request.data, max_side=2 * SIDE, min_side=SIDE // 2)
+    task = ToneTask(*photographs.split(), ToneNet(**recipe.network))
+    net = fit(task, recipe.phases["whole"].settings, recipe.part(request, "whole"))
+    return publish(
+        net,
+        request,
+        NAME,
+        recipe=recipe,
+        figures=task.validate(net),
+        photographs=photographs,
     )
-    net = fit(task, settings, request)
-    out = request.out / "tone-s.safetensors"
-    write_network(out, net, config=task.net.config)
-    figures = {"validation": dict(task.validate(net)), "minutes": request.minutes}
-    out.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-    return out
 
 
 @dataclass
@@ -54,16 +49,17 @@ class ToneTask:
     Attributes:
         pool: photographs of sound tone to train on.
         kept: photographs of sound tone to validate on.
+        net: what is trained.
     """
 
     pool: PhotoPool
     kept: PhotoPool
+    net: ToneNet
 
     def __post_init__(self) -> None:
         recipe = load_recipe("tone")
         steps = tuple(step for step in recipe.step if step.kind not in _COLOUR_LOST)
         self.recipe: Recipe = recipe.model_copy(update={"step": steps})
-        self.net = ToneNet()
         rng = np.random.default_rng(7)
         self._validation = [self._example(self.kept, rng) for _ in range(_VALIDATION)]
 
