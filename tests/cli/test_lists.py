@@ -224,3 +224,14 @@ def test_examples_in_help_name_what_there_is() -> None:
     assert discover().cards[name].train
     stage = examples["stages"].split()[3]
     assert discover().resolve(stage).name == stage
+
+
+def test_the_module_is_the_command() -> None:
+    def said(*command: str) -> str:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    from oldfix import __version__
+
+    assert said(sys.executable, "-m", "oldfix", "--version") == f"oldfix {__version__}\n"
+    assert "restore" in said(sys.executable, "-m", "oldfix", "--help")
