@@ -23,12 +23,19 @@ def evaluate(
     out: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER")] = Path("out/eval"),
     seed: Seed = 0,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many pictures.")] = None,
+    rivals: Annotated[
+        Path | None,
+        typer.Option(
+            "--rivals", metavar="FOLDER", help="Published networks to measure too [$OLDFIX_RIVALS]."
+        ),
+    ] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Measure the stages on a set of pictures.
 
-    They stand beside doing nothing and classical methods. Writes tables and contact sheets.
+    They stand beside doing nothing, classical methods and published networks. Writes tables and
+    contact sheets.
     """
     if not name:
         _list(as_json=as_json)
@@ -36,9 +43,10 @@ def evaluate(
     if data is None:
         raise UsageError(f"eval {name}: needs photographs; add --data FOLDER")
     from oldfix.evaluation.evaluate import Evaluation, open_host
+    from oldfix.evaluation.rivals import Rivals
 
     host = open_host(device=device, seed=seed)
-    page = Evaluation(data, out, seed, limit, host, tell).run(name)
+    page = Evaluation(data, out, seed, limit, host, tell, Rivals.open(rivals)).run(name)
     if as_json:
         say_json(_tables(out, name))
         return
@@ -48,10 +56,9 @@ def evaluate(
 
 def _tables(folder: Path, name: str) -> Any:
     """The tables that were written, by the name of their set."""
-    from oldfix.evaluation.sets import load_sets
+    from oldfix.evaluation.sets import choose_sets
 
-    names = load_sets() if name == "all" else [name]
-    files = {item: folder / f"{item}.json" for item in names}
+    files = {item.name: folder / f"{item.name}.json" for item in choose_sets(name)}
     return {
         item: json.loads(file.read_text("utf-8")) for item, file in files.items() if file.exists()
     }

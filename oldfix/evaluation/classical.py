@@ -5,6 +5,7 @@ Pictures are (H, W, 3) float32 RGB in [0, 1], sRGB-encoded, and come back in the
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import cv2
@@ -50,6 +51,12 @@ def total_variation(image: Image) -> Image:
 
     weight = max(0.5 * noise_level(image), 1e-4)
     return _limited(denoise_tv_chambolle(image, weight=weight, channel_axis=-1))
+
+
+def bm3d(image: Image) -> Image:
+    """BM3D told the estimated noise (Dabov et al. 2007; the optional package ``bm3d``)."""
+    method = importlib.import_module("bm3d").bm3d_rgb
+    return _limited(method(image.astype(np.float64), max(noise_level(image), 1e-3)))
 
 
 def bicubic_unsharp(image: Image) -> Image:

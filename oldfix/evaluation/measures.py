@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from oldfix.colour import luminance
 from oldfix.evaluation import metrics
-from oldfix.evaluation.sets import Sample
-from oldfix.photo import DEFECTS, Face
+from oldfix.evaluation.facecounts import judge
+from oldfix.evaluation.samples import Sample
+from oldfix.photo import DEFECTS
 
 #: Equal pictures count as this many dB, so that a mean stays a number.
 _EQUAL_DB = 100.0
-_OVERLAP = 0.5
+#: Metrics of a map of scores rather than of the mask.
+RANKING = frozenset(
+    {"average_precision", "average_precision_visible", "roc_auc", "roc_auc_visible"}
+)
 
 Measure = Callable[[Any, Sample], float]
 
@@ -31,41 +36,7 @@ def measure(names: Sequence[str], output: Any, scores: Any, sample: Sample) -> d
     Raises:
         ValueError: the output has another shape than the truth.
     """
-    ranked = {"average_precision", "roc_auc"}
-    return {name: MEASURES[name](scores if name in ranked else output, sample) for name in names}
-
-
-def box_overlap(first: Face, second: Face) -> float:
-    """Intersection over union of two faces' boxes."""
-    a, b = np.array(first.box), np.array(second.box)
-    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    common = float(np.prod(np.maximum(sides, 0)))
-    areas = sum(float(np.prod(box[2:] - box[:2])) for box in (a, b))
-    return common / (areas - common) if areas > common else 0.0
-
-
-def count_hits(found: Sequence[Face], truth: Sequence[Face]) -> int:
-    """Number of found faces that match a true one, each once, best score first (IoU >= 0.5)."""
-    left = list(truth)
-    for face in sorted(found, key=lambda f: -f.score):
-        best = max(left, key=lambda other: box_overlap(face, other), default=None)
-        if best is not None and box_overlap(face, best) >= _OVERLAP:
-            left.remove(best)
-    return len(truth) - len(left)
-
-
-def _face_precision(found: Any, sample: Sample) -> float:
-    faces = found or ()
-    return count_hits(faces, sample.truth) / len(faces) if faces else float("nan")
-
-
-def _face_recall(found: Any, sample: Sample) -> float:
-    return count_hits(found or (), sample.truth) / len(sample.truth)
-
-
-def _face_f1(found: Any, sample: Sample) -> float:
-    faces = found or ()
-    return 2 * count_hits(faces, sample.truth) / (len(faces) + len(sample.truth))
+    return {name: MEASURES[name](scores if name in RANKING else output, sample) for name in names}
 
 
 def _decibels(value: float) -> float:
@@ -82,6 +53,14 @@ def _f1(output: Any, sample: Sample, tolerance_px: float) -> float:
     return metrics.f1(output, sample.truth, tolerance_px=tolerance_px)
 
 
+def _seen(measured: Callable[..., float], output: Any, sample: Sample) -> float:
+    """Measure the pixels that count alone: sound ones, and damage that can be seen."""
+    seen = np.ones(sample.truth.shape, bool) if sample.seen is None else sample.seen
+    if not (sample.truth[seen] > 0.5).any():
+        return float("nan")
+    return measured(np.asarray(output)[seen], sample.truth[seen])
+
+
 def _colourfulness_gap(output: Any, sample: Sample) -> float:
     return abs(metrics.colourfulness(output) - metrics.colourfulness(sample.truth))
 
@@ -93,6 +72,7 @@ def _luminance_error(output: Any, sample: Sample) -> float:
 #: Metric -> how it is computed for one sample.
 MEASURES: dict[str, Measure] = {
     "psnr": lambda output, sample: _decibels(metrics.psnr(output, sample.truth)),
+    "psnr_pooled": lambda output, sample: _decibels(metrics.psnr(output, sample.truth)),
     "psnr_inside": lambda output, sample: _decibels(_masked(output, sample)[0]),
     "psnr_outside": lambda output, sample: _decibels(_masked(output, sample)[1]),
     "ssim": lambda output, sample: metrics.ssim(output, sample.truth),
@@ -100,11 +80,18 @@ MEASURES: dict[str, Measure] = {
     "colourfulness_gap": _colourfulness_gap,
     "luminance_error": _luminance_error,
     "average_precision": lambda scores, sample: metrics.average_precision(scores, sample.truth),
+    "average_precision_visible": partial(_seen, metrics.average_precision),
+    "roc_auc_visible": partial(_seen, metrics.roc_auc),
+    "f1_visible": partial(_seen, metrics.f1),
     "roc_auc": lambda scores, sample: metrics.roc_auc(scores, sample.truth),
     "f1": lambda output, sample: _f1(output, sample, 0),
     "f1_2px": lambda output, sample: _f1(output, sample, 2),
     "false_marks": lambda output, sample: metrics.false_marks(output, sample.truth),
-    "face_precision": _face_precision,
-    "face_recall": _face_recall,
-    "face_f1": _face_f1,
+    "face_f1": lambda found, sample: judge(found, sample.truth).f1,
+    "face_recall": lambda found, sample: judge(found, sample.truth).recall,
+    "face_precision": lambda found, sample: judge(found, sample.truth).precision,
+    "landmark_error": lambda found, sample: judge(found, sample.truth).landmark_error,
+    "faces_hit": lambda found, sample: judge(found, sample.truth).hits,
+    "faces_true": lambda found, sample: judge(found, sample.truth).true,
+    "faces_found": lambda found, sample: judge(found, sample.truth).found,
 }

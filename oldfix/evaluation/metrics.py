@@ -13,27 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Printed with every table: what the columns mean.
-CONVENTIONS = {
-    "psnr": "dB, mean squared error over all RGB values, range [0, 1], no border crop; "
-    "equal pictures count as 100",
-    "psnr_inside": "PSNR of the damaged pixels alone (opacity of damage at least 0.2)",
-    "psnr_outside": "PSNR of the sound pixels alone",
-    "ssim": "Wang 2004: 11x11 Gaussian of sigma 1.5, population covariance, valid region, RGB mean",
-    "ciede2000": "mean colour difference over pixels, D65",
-    "colourfulness_gap": "absolute difference in Hasler-Suesstrunk colourfulness (0-255 scale)",
-    "luminance_error": "largest absolute difference in L* from the input",
-    "average_precision": "area under precision over recall, in steps, per pixel; stages that give "
-    "a mask are run at nine thresholds to rank the pixels; pictures without damage left out",
-    "roc_auc": "area under the ROC curve, per pixel, ties count half",
-    "f1": "harmonic mean of precision and recall, per pixel; pictures without damage left out",
-    "f1_2px": "F1 where a pixel counts as hit within 2 px; pictures without damage left out",
-    "false_marks": "percent of the sound pixels farther than 2 px from damage that are marked",
-    "face_f1": "per picture: twice the hits over faces found and true; a hit has IoU >= 0.5",
-    "face_recall": "per picture: share of the true faces that were found",
-    "face_precision": "per picture: share of the faces found that are true; nan where none is",
-}
-
 Array = NDArray[Any]
 
 

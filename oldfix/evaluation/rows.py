@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from oldfix.evaluation import classical
-from oldfix.evaluation.sets import Sample
+from oldfix.evaluation.samples import Sample
 from oldfix.photo import DEFECTS, REFERENCES, Key
 
 
@@ -20,14 +20,14 @@ class Row:
 
     Attributes:
         name: what the table calls it.
-        kind: doing nothing, a classical method, or a stage.
+        kind: doing nothing, a classical method, a published network, or one of oldfix.
         how: settings and what it was told, in words.
         run: from a sample to a picture, a map of damage or faces.
         scores: for detectors of damage, a map that ranks pixels; ``run``'s result if None.
     """
 
     name: str
-    kind: Literal["identity", "classical", "oldfix"]
+    kind: Literal["identity", "classical", "rival", "oldfix"]
     how: str
     run: Callable[[Sample], Any]
     scores: Callable[[Sample], Any] | None = None
@@ -72,6 +72,12 @@ def _wavelet() -> Row | Skipped:
     return _classic("wavelet", "BayesShrink in YCbCr, scikit-image", classical.wavelet)
 
 
+def _bm3d() -> Row | Skipped:
+    if find_spec("bm3d") is None:
+        return Skipped("BM3D", "needs the package bm3d, whose licence is non-commercial")
+    return _classic("BM3D", "told the estimated noise, package bm3d", classical.bm3d)
+
+
 _DENOISERS = (
     _classic("median", "3x3, OpenCV", classical.median),
     _classic("non-local means", "strength from estimated noise, OpenCV", classical.non_local_means),
@@ -82,7 +88,7 @@ _DENOISERS = (
         classical.total_variation,
     ),
 )
-#: Rows of each set that stand above the stages.
+#: Kind of rows -> the rows that stand above the stages.
 CLASSICAL: Mapping[str, tuple[Row | Skipped, ...]] = {
     "scratches": (
         Row("identity", "identity", "nothing marked", _nothing_marked),
@@ -99,6 +105,7 @@ CLASSICAL: Mapping[str, tuple[Row | Skipped, ...]] = {
         _classic("Navier-Stokes", "true mask, OpenCV", classical.inpaint_navier_stokes, DEFECTS),
         _classic("Telea, then non-local means", "true mask, OpenCV", _telea_then_means, DEFECTS),
     ),
+    "denoise": (*_IDENTITY, *_DENOISERS, _bm3d()),
     "faces": (
         *_IDENTITY,
         *_DENOISERS,
@@ -128,6 +135,7 @@ CLASSICAL: Mapping[str, tuple[Row | Skipped, ...]] = {
         ),
     ),
     "sound": (*_IDENTITY, *_DENOISERS),
+    "latent": (),
     "detection": (
         _classic(
             "LBP cascade", "scikit-image's trained frontal-face cascade", classical.cascade_faces

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from oldfix.errors import EnvironmentProblem, OldfixError
+from oldfix.errors import OldfixError
 from oldfix.evaluation.rows import Row, Skipped
-from oldfix.evaluation.sets import EvaluationSet, Sample
+from oldfix.evaluation.samples import Sample
+from oldfix.evaluation.sets import EvaluationSet
 from oldfix.jobs import preset
 from oldfix.photo import DEFECTS, FACES, IMAGE, REFERENCES, Key, Meta, Photo
 from oldfix.pipeline import Pipeline, Step
@@ -19,13 +21,17 @@ from oldfix.plan import Plan
 from oldfix.registry import Registry
 from oldfix.runner import Runner
 from oldfix.stage import StageSpec
+from oldfix.weights.card import WeightsCard
 from oldfix.weights.store import Store
+
+#: File of facexlib's small RetinaFace, the judge of face detectors.
+OFFICIAL_DETECTOR = "detection_mobilenet0.25_Final.pth"
 
 #: The role whose stages find a key that others take.
 _FINDERS: Mapping[Key[Any], str] = {DEFECTS: "detect-scratches", FACES: "detect-faces"}
-#: What a set's samples know besides the picture.
+#: What the samples of a kind of question know besides the picture.
 _KNOWN: Mapping[str, Key[Any]] = {"restore": DEFECTS, "faces": FACES, "colour": REFERENCES}
-#: What a set looks at in the photograph that comes back.
+#: What a kind of question looks at in the photograph that comes back.
 _RESULTS: Mapping[str, Key[Any]] = {"scratches": DEFECTS, "detection": FACES}
 #: Shares of a threshold's upper limit at which a detector is run to rank its pixels.
 _SWEEP = (0.02, 0.04, 0.08, 0.16, 0.3, 0.5, 0.7, 0.85, 0.95)
@@ -80,45 +86,34 @@ def stage_rows(chosen: EvaluationSet, host: Host) -> list[Row | Skipped]:
     rows: list[Row | Skipped] = []
     for name in chosen.stages:
         found = [s for s in host.registry.stages.values() if name == s.name or name in s.roles]
-        rows += chain.from_iterable(_rows_of(spec, chosen.name, host) for spec in found)
+        rows += chain.from_iterable(_rows_of(spec, chosen.kind_of_rows, host) for spec in found)
         if not found:
             rows.append(Skipped(name, "no installed stage has this name or fills this role"))
+    rows += chain.from_iterable(_rows_of_networks(role, host) for role in chosen.networks)
     if chosen.chain:
         rows.append(_chain_row(chosen.chain, host))
     return rows
 
 
-def official_detector(host: Host) -> tuple[str, Plan]:
-    """Return the best published face detector that is installed: its card's id, and its plan.
-
-    Raises:
-        EnvironmentProblem: none is installed.
-    """
-    for spec in host.registry.stages.values():
-        for option, role in spec.weights.items() if FACES in spec.produces else ():
-            cards = [c for c in host.registry.cards.values() if c.role == role and c.url]
-            best = host.store.best(cards, role)
-            if best is not None:
-                return best.id, host.plan((Step(spec.name, options={option: best.id}),))
-    raise EnvironmentProblem(
-        "eval detection: needs a published face detector as truth, and none is installed; "
-        "see 'oldfix weights list', then 'oldfix weights pull' or 'oldfix weights import'"
-    )
+def official_detector_file(host: Host) -> Path | None:
+    """The file of facexlib's small RetinaFace among the installed weights, or None."""
+    cards = [card for card in host.registry.cards.values() if card.file == OFFICIAL_DETECTOR]
+    return next((path for card in cards if (path := host.store.find(card)) is not None), None)
 
 
-def _rows_of(spec: StageSpec, set_name: str, host: Host) -> Iterator[Row | Skipped]:
+def _rows_of(spec: StageSpec, kind: str, host: Host) -> Iterator[Row | Skipped]:
     variants = [_Variant()]
     for key in sorted((spec.needs | spec.uses) - spec.produces - {IMAGE}, key=lambda k: k.name):
-        ways = list(_ways(key, key in spec.needs, set_name))
+        ways = list(_ways(key, key in spec.needs, kind))
         variants = [variant + way for variant in variants for way in ways]
     models = list(_models(spec, host))
     for variant in (model + way for way in variants for model in models):
-        yield _row(spec, variant, set_name, host)
+        yield _row(spec, variant, kind, host)
 
 
-def _ways(key: Key[Any], needed: bool, set_name: str) -> Iterator[_Variant]:
+def _ways(key: Key[Any], needed: bool, kind: str) -> Iterator[_Variant]:
     """Ways to deal with a key that a stage takes."""
-    if _KNOWN.get(set_name) is key:
+    if _KNOWN.get(kind) is key:
         yield _Variant((f"{key.name} known",), given=(key,))
     if key in _FINDERS:
         yield _Variant((f"{key.name} found",), before=(Step(_FINDERS[key]),))
@@ -138,21 +133,46 @@ def _models(spec: StageSpec, host: Host) -> Iterator[_Variant]:
         yield _Variant((name,), options={option: name})
 
 
-def _row(spec: StageSpec, variant: _Variant, set_name: str, host: Host) -> Row | Skipped:
+def _row(spec: StageSpec, variant: _Variant, kind: str, host: Host) -> Row | Skipped:
     name = variant.label(spec.name)
     step = Step(spec.name, options=variant.options)
-    result = _RESULTS.get(set_name, IMAGE)
+    result = _RESULTS.get(kind, IMAGE)
     try:
         plan = host.plan((*variant.before, step), variant.given)
     except OldfixError as error:
         return Skipped(name, str(error))
     how = ", then ".join(planned.spec.name for planned in plan.steps)
-    scores = _swept(spec, step, host) if set_name == "scratches" else None
+    scores = _swept(spec, step, host) if kind == "scratches" else None
 
     def run(sample: Sample) -> Any:
         return host.run(plan, sample, variant.given).get(result)
 
     return Row(name, "oldfix", how, run, scores)
+
+
+def _rows_of_networks(role: str, host: Host) -> Iterator[Row | Skipped]:
+    """A row for each installed network of a role, called as a whole."""
+    cards = [card for card in host.registry.cards.values() if card.role == role]
+    installed = [card for card in cards if host.store.installed(card)]
+    if not installed:
+        yield Skipped(role, "no installed network fills this role")
+    for card in installed:
+        yield _network_row(card, host)
+
+
+def _network_row(card: WeightsCard, host: Host) -> Row:
+    from oldfix.engine.apply import Job, Layout, apply
+    from oldfix.engine.models import ModelCache
+
+    cache = ModelCache(host.store, device=host.runner.device, precision=host.runner.precision)
+    layout = Layout.for_device(cache.device)
+
+    def run(sample: Sample) -> Any:
+        with cache.use(card, lambda *_: None) as model:
+            job = Job(model, "", {}, layout, lambda *_: None, lambda **_: None)
+            return np.clip(apply(job, [sample.image]), 0, 1)
+
+    return Row(card.id, "oldfix", card.variant or "the network alone", run)
 
 
 def _chain_row(switches: tuple[str, ...], host: Host) -> Row | Skipped:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from oldfix.evaluation.metrics import CONVENTIONS
+from oldfix.evaluation.columns import (
+    CONVENTIONS,
+    LOWER_IS_BETTER,
+    POOLED_DECIBELS,
+    RATIOS,
+)
 
-#: Metrics of which less is better.
-LOWER_IS_BETTER = frozenset({"ciede2000", "colourfulness_gap", "false_marks", "luminance_error"})
 _RESAMPLES = 1000
 
 
@@ -24,7 +28,8 @@ class Result:
 
     Attributes:
         name, kind, how: as in `oldfix.evaluation.rows.Row`.
-        values: metric -> one value a sample, in the table's order; nan where undefined or failed.
+        values: metric, or count behind one -> one value a sample, in the table's order; nan where
+            undefined or failed.
         seconds_per_megapixel: median over samples.
         unchanged: samples that came back exactly as they were given.
         failures: sample -> message.
@@ -50,6 +55,8 @@ class Table:
         results: the rows.
         skipped: row -> why it could not be made.
         facts: seed, recipe, crop, versions: what it takes to repeat the table.
+        note: conventions of the set's own.
+        published: method -> figure that was not measured here.
     """
 
     name: str
@@ -59,6 +66,8 @@ class Table:
     results: tuple[Result, ...]
     skipped: Mapping[str, str]
     facts: Mapping[str, Any]
+    note: str = ""
+    published: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,20 +80,25 @@ class Mean:
     count: int
 
     def __str__(self) -> str:
-        if not self.count:
+        if not math.isfinite(self.mean):
             return "–"
         return f"{self.mean:.4g} ({self.low:.4g} – {self.high:.4g})"
 
 
 def mean_of(values: Sequence[float], seed: int = 0) -> Mean:
     """Mean of the finite values with the percentile bootstrap interval (1000 resamples)."""
-    finite = np.array([v for v in values if math.isfinite(v)])
-    if not finite.size:
-        return Mean(math.nan, math.nan, math.nan, 0)
-    rng = np.random.default_rng(seed)
-    means = finite[rng.integers(finite.size, size=(_RESAMPLES, finite.size))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Mean(float(finite.mean()), float(low), float(high), finite.size)
+    return _bootstrap(np.array([v for v in values if math.isfinite(v)]), _plain_mean, seed)
+
+
+def summary_of(result: Result, metric: str, seed: int = 0) -> Mean:
+    """What stands in a column: a mean over pictures, or what all pictures give together."""
+    if metric in RATIOS:
+        counts = np.array([result.values[name] for name in RATIOS[metric]], np.float64).T
+        return _bootstrap(counts[np.isfinite(counts).all(axis=1)], _ratio, seed)
+    if metric in POOLED_DECIBELS:
+        finite = np.array([v for v in result.values[metric] if math.isfinite(v)])
+        return _bootstrap(10 ** (-finite / 10), _mean_decibels, seed)
+    return mean_of(result.values[metric], seed)
 
 
 def gain_of(result: Result, base: Result, metric: str, seed: int = 0) -> Mean:
@@ -100,7 +114,7 @@ def to_json(table: Table) -> str:
     rows = [
         {
             **asdict(result),
-            "means": {m: asdict(mean_of(result.values[m], seed)) for m in table.metrics},
+            "means": {m: asdict(summary_of(result, m, seed)) for m in table.metrics},
         }
         for result in table.results
     ]
@@ -116,10 +130,14 @@ def to_markdown(table: Table) -> str:
         f"## {table.name}",
         f"{table.summary} {len(table.samples)} pictures; {facts}. "
         "Means over pictures with 95 % bootstrap intervals.",
+        *([table.note] if table.note else []),
         "\n".join(_grid(table)),
         "\n".join(f"- **{r.name}**: {r.how}{_remarks(r)}" for r in table.results),
         "\n".join(f"- `{metric}`: {CONVENTIONS[metric]}" for metric in table.metrics),
     ]
+    if table.published:
+        figures = "; ".join(f"{name} {figure}" for name, figure in table.published.items())
+        parts.append(f"Published, not measured here: {figures}.")
     if table.skipped:
         left_out = (f"- **{name}**: {' '.join(why.split())}" for name, why in table.skipped.items())
         parts += ["Left out:", "\n".join(left_out)]
@@ -135,6 +153,39 @@ def write_table(table: Table, folder: Path) -> Path:
     return page
 
 
+def _bootstrap(
+    items: NDArray[np.float64], summarise: Callable[[NDArray[np.float64]], Any], seed: int
+) -> Mean:
+    """A summary of items with its percentile interval over resampled items.
+
+    Args:
+        items: (N, ...) one item a sample.
+        summarise: from R resamples (R, N, ...) to R numbers.
+        seed: of the resampling.
+    """
+    if not len(items):
+        return Mean(math.nan, math.nan, math.nan, 0)
+    chosen = np.random.default_rng(seed).integers(len(items), size=(_RESAMPLES, len(items)))
+    resampled = summarise(items[chosen])
+    finite = resampled[np.isfinite(resampled)]
+    low, high = np.quantile(finite, [0.025, 0.975]) if finite.size else (math.nan, math.nan)
+    return Mean(float(summarise(items[None])[0]), float(low), float(high), len(items))
+
+
+def _plain_mean(values: NDArray[np.float64]) -> Any:
+    return values.mean(axis=1)
+
+
+def _mean_decibels(errors: NDArray[np.float64]) -> Any:
+    return -10 * np.log10(errors.mean(axis=1))
+
+
+def _ratio(counts: NDArray[np.float64]) -> Any:
+    """Sum of the first count over the sum of the second; nan where that is zero."""
+    parts, wholes = np.moveaxis(counts.sum(axis=1), -1, 0)
+    return np.where(wholes > 0, parts / np.maximum(wholes, 1), np.nan)
+
+
 def _grid(table: Table) -> list[str]:
     seed = int(table.facts.get("seed", 0))
     base = next((result for result in table.results if result.kind == "identity"), None)
@@ -143,7 +194,7 @@ def _grid(table: Table) -> list[str]:
     head = ["row", *names, *([f"gain in {headline}"] if base else []), "s/MP", "n"]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     for result in table.results:
-        cells = [str(mean_of(result.values[metric], seed)) for metric in table.metrics]
+        cells = [str(summary_of(result, metric, seed)) for metric in table.metrics]
         gain = [str(gain_of(result, base, headline, seed))] if base else []
         count = str(len(table.samples) - len(result.failures))
         speed = result.seconds_per_megapixel

@@ -13,7 +13,8 @@ from oldfix import DEFECTS, EnvironmentProblem, Runner, UsageError
 from oldfix.evaluation import rows as classical_rows
 from oldfix.evaluation.evaluate import Evaluation, evaluate
 from oldfix.evaluation.rows import Row, Skipped
-from oldfix.evaluation.sets import Sample, load_set, load_sets
+from oldfix.evaluation.samples import Sample
+from oldfix.evaluation.sets import load_set, load_sets
 from oldfix.evaluation.stages import Host, stage_rows
 from oldfix.testing import TinyStore
 from oldfix.weights.store import Store
@@ -47,7 +48,7 @@ def names(found: list[Row | Skipped]) -> list[str]:
 
 
 def test_rows_cover_masks_and_weights(host):
-    assert names(stage_rows(load_set("restore"), host)) == [
+    assert names(stage_rows(load_set("restore-mixed"), host)) == [
         "fill (defects known)",
         "fill (defects found)",
         "fill (no defects)",
@@ -67,7 +68,9 @@ def test_roles_that_nothing_fills_are_named(host):
 
 def test_missing_weights_leave_a_row_out():
     empty = Host(registry((card("small"),)), Store(()), Runner(device="cpu"))
-    skipped = [row for row in stage_rows(load_set("restore"), empty) if isinstance(row, Skipped)]
+    skipped = [
+        row for row in stage_rows(load_set("restore-mixed"), empty) if isinstance(row, Skipped)
+    ]
     assert "smooth (auto)" in [row.name for row in skipped]
     assert any("no weights for 'smoother'" in row.why for row in skipped)
 
@@ -89,16 +92,16 @@ def test_a_row_is_told_only_what_it_says(host):
     mask = np.zeros((12, 12), np.float32)
     mask[5] = 1
     sample = Sample("line", image, truth=image, known={DEFECTS: mask})
-    by_name = {row.name: row for row in stage_rows(load_set("restore"), host)}
+    by_name = {row.name: row for row in stage_rows(load_set("restore-mixed"), host)}
     known, blind = (by_name[f"fill ({how})"].run(sample) for how in ("defects known", "no defects"))
     np.testing.assert_array_equal(blind, image)
     assert known[5].max() == pytest.approx(0.2, abs=1e-5)
 
 
 def test_an_evaluation_writes_table_page_and_sheet(host, folder, tmp_path, quick):
-    page = evaluate("restore", folder, 7, tmp_path, host=host)
-    assert page == tmp_path / "restore.md"
-    table = json.loads((tmp_path / "restore.json").read_text())
+    page = evaluate("restore-mixed", folder, 7, tmp_path, host=host)
+    assert page == tmp_path / "restore-mixed.md"
+    table = json.loads((tmp_path / "restore-mixed.json").read_text())
     assert table["facts"]["seed"] == 7
     assert table["samples"] == ["photo-0.png", "photo-1.png", "photo-2.png"]
     by_name = {row["name"]: row for row in table["results"]}
@@ -106,7 +109,7 @@ def test_an_evaluation_writes_table_page_and_sheet(host, folder, tmp_path, quick
     assert known["values"]["psnr_outside"] == identity["values"]["psnr_outside"]
     assert known["means"]["psnr"]["count"] == 3
     assert by_name["fill (no defects)"]["unchanged"] == 3
-    with Pillow.open(tmp_path / "restore.png") as sheet:
+    with Pillow.open(tmp_path / "restore-mixed.png") as sheet:
         assert sheet.width >= 3 * 384
     text = page.read_text()
     assert "| identity |" in text
@@ -114,14 +117,14 @@ def test_an_evaluation_writes_table_page_and_sheet(host, folder, tmp_path, quick
 
 
 def test_a_failing_row_says_so_and_counts_nothing(host, folder, tmp_path, quick):
-    evaluate("restore", folder, 7, tmp_path, limit=2, host=host)
-    table = json.loads((tmp_path / "restore.json").read_text())
+    evaluate("restore-mixed", folder, 7, tmp_path, limit=2, host=host)
+    table = json.loads((tmp_path / "restore-mixed.json").read_text())
     (failed,) = (row for row in table["results"] if row["name"] == "fail")
     assert failed["means"]["psnr"] == {"mean": None, "low": None, "high": None, "count": 0}
     assert len(failed["failures"]) == 2
-    assert "| fail | – | – | – | – | – | – | 0 |" in (tmp_path / "restore.md").read_text()
-    assert "2 failed" in (tmp_path / "restore.md").read_text()
-    assert "this restorer never works" in (tmp_path / "restore.md").read_text()
+    assert "| fail | – | – | – | – | – | – | – | 0 |" in (tmp_path / "restore-mixed.md").read_text()
+    assert "2 failed" in (tmp_path / "restore-mixed.md").read_text()
+    assert "this restorer never works" in (tmp_path / "restore-mixed.md").read_text()
 
 
 def test_one_seed_gives_one_table(host, folder, tmp_path, quick):
@@ -135,19 +138,39 @@ def test_one_seed_gives_one_table(host, folder, tmp_path, quick):
 
 def test_detection_without_an_official_detector(host, folder, tmp_path):
     with pytest.raises(EnvironmentProblem, match="needs a published face detector"):
-        evaluate("detection", folder, 1, tmp_path, host=host)
+        evaluate("detection-old", folder, 1, tmp_path, host=host)
 
 
 def test_everything_says_what_it_left_out(host, folder, tmp_path, quick):
     said: list[str] = []
     page = Evaluation(folder, tmp_path, 1, 1, host, said.append).run("all")
     text = page.read_text()
-    for name in ("scratches", "restore", "faces", "colour", "tone", "sound", "detection"):
-        assert f"## {name}" in text
+    sets = load_sets()
+    for name in sets:
+        assert f"## {name}\n" in text
     assert "Not measured: eval detection" in text
-    assert "restore: fill (defects found)" in said
+    assert "holds no pair of files named X_real and X_mean" in text
+    assert "restore-mixed: fill (defects found)" in said
     tables = json.loads(page.with_suffix(".json").read_text())
-    assert [t["name"] for t in tables] == [*load_sets()][: len(tables)] and len(tables) == 6
+    missing = {"detection-people", "detection-old", "denoise-real"}
+    assert [t["name"] for t in tables] == [name for name in sets if name not in missing]
+
+
+def test_the_first_word_means_every_set_of_it(host, folder, tmp_path, quick):
+    page = Evaluation(folder, tmp_path, 1, 1, host).run("restore")
+    assert page == tmp_path / "restore.md"
+    tables = json.loads((tmp_path / "restore.json").read_text())
+    assert [t["name"].partition("-")[2] for t in tables] == [
+        "mixed", "scratches", "blur", "noise", "jpeg",
+    ]  # fmt: skip
+    by_name = {t["name"]: t for t in tables}
+    assert "fill (defects known)" in {r["name"] for r in by_name["restore-scratches"]["results"]}
+    assert "fill (defects known)" not in {r["name"] for r in by_name["restore-blur"]["results"]}
+
+
+def test_nothing_measured_is_an_error(host, folder, tmp_path):
+    with pytest.raises(EnvironmentProblem, match="needs a published face detector"):
+        evaluate("detection", folder, 1, tmp_path, host=host)
 
 
 def test_unknown_set(host, folder, tmp_path):

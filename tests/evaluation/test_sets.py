@@ -9,11 +9,11 @@ from skimage import data
 
 from oldfix import DEFECTS, FACES, REFERENCES, UsageError
 from oldfix.colour import luminance
-from oldfix.degrade import load_recipe
+from oldfix.evaluation.columns import CONVENTIONS, measured
 from oldfix.evaluation.measures import MEASURES
-from oldfix.evaluation.metrics import CONVENTIONS
 from oldfix.evaluation.rows import CLASSICAL
-from oldfix.evaluation.sets import load_set, load_sets, pick_files, samples
+from oldfix.evaluation.samples import recipe_of, samples
+from oldfix.evaluation.sets import choose_sets, load_set, load_sets, pick_files
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +29,20 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("name", load_sets())
 def test_sets_name_what_exists(name):
     chosen = load_set(name)
-    assert set(chosen.metrics) <= set(MEASURES) & set(CONVENTIONS)
-    assert name in CLASSICAL
+    assert set(chosen.metrics) <= set(CONVENTIONS)
+    assert set(measured(chosen.metrics)) <= set(MEASURES)
+    assert chosen.kind_of_rows in CLASSICAL
     if chosen.recipe:
-        kinds = {step.kind for step in load_recipe(chosen.recipe).step}
-        assert set(chosen.without) <= kinds
+        kept = {step.kind for step in recipe_of(chosen).step}
+        assert kept
+        assert not kept & set(chosen.without)
+
+
+def test_a_first_word_means_several_sets():
+    names = [chosen.name for chosen in choose_sets("denoise")]
+    assert names == ["denoise-15", "denoise-25", "denoise-50", "denoise-real"]
+    with pytest.raises(UsageError, match="'denoise' is not one set; choose of denoise-15"):
+        load_set("denoise")
 
 
 def test_unknown_set_is_named_with_a_cure():
@@ -61,7 +70,7 @@ def test_files_are_spread_evenly(folder):
     assert names == ["photo-0", "photo-2"]
 
 
-@pytest.mark.parametrize("name", ["scratches", "restore", "faces", "colour", "tone", "sound"])
+@pytest.mark.parametrize("name", ["scratches", "restore-mixed", "faces", "colour", "tone", "sound"])
 def test_one_sample_does_not_depend_on_the_others(name, folder):
     chosen = load_set(name)
     whole = {s.name: s for s in samples(chosen, folder, seed=3)}
@@ -70,7 +79,10 @@ def test_one_sample_does_not_depend_on_the_others(name, folder):
         np.testing.assert_array_equal(sample.truth, whole[sample.name].truth)
 
 
-@pytest.mark.parametrize("name", ["restore", "faces", "tone", "colour"])
+@pytest.mark.parametrize(
+    "name",
+    ["restore-mixed", "restore-blur", "restore-jpeg", "denoise-25", "faces", "tone", "colour"],
+)
 def test_another_seed_asks_another_question(name, folder):
     first, second = (
         next(iter(samples(load_set(name), folder, seed=seed, limit=1))).image for seed in (1, 2)
@@ -82,7 +94,7 @@ def test_what_samples_know(folder):
     def sample(name):
         return next(iter(samples(load_set(name), folder, seed=1, limit=1)))
 
-    restore = sample("restore")
+    restore = sample("restore-mixed")
     assert restore.known[DEFECTS].shape == restore.image.shape[:2]
     assert len(sample("faces").known[FACES]) == 1
     assert not sample("sound").known
@@ -101,3 +113,43 @@ def test_colour_samples_keep_luminance_and_do_not_show_the_answer(folder):
 def test_sound_samples_are_their_own_truth(folder):
     for sample in samples(load_set("sound"), folder, seed=1):
         np.testing.assert_array_equal(sample.image, sample.truth)
+
+
+def test_every_fifth_photograph_of_people_is_asked_about(tmp_path):
+    people = tmp_path / "natural" / "people"
+    people.mkdir(parents=True)
+    for index in range(12):
+        Pillow.fromarray(data.astronaut()[:16, :16]).save(people / f"p{index:02}.png")
+    picked = pick_files(load_set("detection-people"), tmp_path)
+    assert [path.stem for path in picked] == ["p04", "p09"]
+
+
+def test_noise_has_the_strength_it_is_named_after(tmp_path):
+    Pillow.fromarray(np.full((120, 120, 3), 128, np.uint8)).save(tmp_path / "grey.png")
+    for sigma in (15, 25):
+        (sample,) = samples(load_set(f"denoise-{sigma}"), tmp_path, seed=0)
+        assert (sample.image - sample.truth).std() * 255 == pytest.approx(sigma, rel=0.02)
+
+
+def test_real_noise_comes_in_pairs(tmp_path):
+    folder = tmp_path / "eval" / "real_noise" / "CC15"
+    folder.mkdir(parents=True)
+    for name, value in (("a_real", 10), ("a_mean", 20), ("b_real", 30)):
+        Pillow.fromarray(np.full((16, 16, 3), value, np.uint8)).save(folder / f"{name}.png")
+    (sample,) = samples(load_set("denoise-real"), tmp_path, seed=0)
+    assert sample.name.endswith("a_real.png")
+    assert (sample.truth * 255).mean() == pytest.approx(20)
+
+
+def test_damage_that_cannot_be_seen_is_marked(folder):
+    chosen = load_set("scratches")
+    for sample in samples(chosen, folder, seed=3):
+        assert sample.seen[sample.truth == 0].all()
+        hidden = ~sample.seen
+        assert hidden.mean() < 0.2
+        full, seen = (
+            MEASURES[name](np.zeros_like(sample.truth), sample)
+            for name in ("average_precision", "average_precision_visible")
+        )
+        if np.isfinite(full) and np.isfinite(seen):
+            assert seen <= full

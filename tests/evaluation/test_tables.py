@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,18 @@ from hypothesis import given, strategies as st
 
 from oldfix import FACES, Face
 from oldfix.evaluation.contact import best_median_worst, picture_of
-from oldfix.evaluation.measures import MEASURES, box_overlap, count_hits
-from oldfix.evaluation.sets import Sample
-from oldfix.evaluation.tables import Result, Table, gain_of, mean_of, to_json, to_markdown
+from oldfix.evaluation.facecounts import box_overlap, judge
+from oldfix.evaluation.measures import MEASURES
+from oldfix.evaluation.samples import Sample
+from oldfix.evaluation.tables import (
+    Result,
+    Table,
+    gain_of,
+    mean_of,
+    summary_of,
+    to_json,
+    to_markdown,
+)
 
 numbers = st.lists(st.floats(-100, 100), min_size=1, max_size=12)
 
@@ -96,12 +106,47 @@ def test_overlap_of_boxes():
 
 
 def test_each_true_face_is_hit_once():
-    truth = (face(0, 0, 10, 10), face(50, 50, 60, 60))
-    found = (face(0, 0, 10, 10, 0.9), face(1, 0, 10, 10, 0.8))
-    assert count_hits(found, truth) == 1
+    truth = (face(0, 0, 30, 30), face(50, 50, 80, 80))
+    found = (face(0, 0, 30, 30, 0.9), face(1, 0, 30, 30, 0.8))
+    counts = judge(found, truth)
+    assert (counts.hits, counts.true, counts.found) == (1, 2, 2)
     sample = Sample("x", np.zeros((9, 9, 3), np.float32), truth=truth, known={FACES: truth})
     assert MEASURES["face_recall"](found, sample) == 0.5
     assert MEASURES["face_precision"](found, sample) == 0.5
     assert MEASURES["face_f1"](found, sample) == 0.5
     assert math.isnan(MEASURES["face_precision"](None, sample))
     assert MEASURES["face_f1"](None, sample) == 0
+
+
+def test_doubtful_and_small_faces_are_neither_missed_nor_false():
+    truth = (face(0, 0, 30, 30, 0.6), face(50, 50, 60, 60), face(100, 0, 130, 30))
+    nothing, everything = judge((), truth), judge(truth, truth)
+    assert (nothing.true, nothing.found) == (1, 0)
+    assert (everything.hits, everything.true, everything.found) == (1, 1, 1)
+    assert judge((face(200, 0, 230, 30), face(200, 50, 210, 60)), ()).found == 1
+
+
+def test_landmark_error_is_in_eye_distances():
+    points = np.float32([[10, 10], [30, 10], [20, 20], [12, 28], [28, 28]])
+    true = Face((0, 0, 40, 40), 1.0, points)
+    moved = Face((0, 0, 40, 40), 1.0, points + np.float32([3, 4]))
+    assert judge((moved,), (true,)).landmark_error == pytest.approx(5 / 20)
+
+
+def test_pooled_decibels_are_those_of_the_mean_error():
+    mean = summary_of(result("a", "oldfix", psnr_pooled=[20.0, 100.0]), "psnr_pooled")
+    assert mean.mean == pytest.approx(10 * math.log10(2) + 20, abs=1e-4)
+    assert mean.low == pytest.approx(20)
+
+
+def test_ratios_are_of_sums():
+    row = result("a", "oldfix", face_recall=[0.5, 1.0], faces_hit=[5, 1], faces_true=[10, 1])
+    assert summary_of(row, "face_recall").mean == pytest.approx(6 / 11)
+    none = result("a", "oldfix", face_recall=[math.nan], faces_hit=[0], faces_true=[0])
+    assert str(summary_of(none, "face_recall")) == "–"
+
+
+def test_figures_from_elsewhere_stand_apart():
+    page = to_markdown(replace(table(psnr=[1.0, 2.0]), note="As is.", published={"X": "31 dB"}))
+    assert "Published, not measured here: X 31 dB." in page
+    assert "\n\nAs is.\n\n" in page

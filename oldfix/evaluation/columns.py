@@ -1,0 +1,51 @@
+"""The columns of a table: what they mean, which way is better, how pictures are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+#: Printed with every table: what the columns mean.
+CONVENTIONS = {
+    "psnr": "dB, mean squared error over all RGB values, range [0, 1], no border crop; "
+    "equal pictures count as 100",
+    "psnr_pooled": "dB of the mean squared error over all pictures together, which a few pictures "
+    "with next to no damage cannot carry",
+    "psnr_inside": "PSNR of the damaged pixels alone (opacity of damage at least 0.2)",
+    "psnr_outside": "PSNR of the sound pixels alone",
+    "ssim": "Wang 2004: 11x11 Gaussian of sigma 1.5, population covariance, valid region, RGB mean",
+    "ciede2000": "mean colour difference over pixels, D65",
+    "colourfulness_gap": "absolute difference in Hasler-Suesstrunk colourfulness (0-255 scale)",
+    "luminance_error": "largest absolute difference in L* from the input",
+    "average_precision": "area under precision over recall, in steps, per pixel; stages that give "
+    "a mask are run at nine thresholds to rank the pixels; pictures without damage left out",
+    "average_precision_visible": "the same, where damaged pixels that differ from the undamaged "
+    "picture by less than 2 % of the range in every channel are neither hits nor misses",
+    "roc_auc": "area under the ROC curve, per pixel, ties count half",
+    "roc_auc_visible": "the same without damage that cannot be seen, as above",
+    "f1": "harmonic mean of precision and recall, per pixel; pictures without damage left out",
+    "f1_visible": "the same without damage that cannot be seen, as above",
+    "f1_2px": "F1 where a pixel counts as hit within 2 px; pictures without damage left out",
+    "false_marks": "percent of the sound pixels farther than 2 px from damage that are marked",
+    "face_f1": "per picture: twice the hits over faces found and true; a hit has IoU >= 0.5",
+    "face_recall": "share of all true faces that were found",
+    "face_precision": "share of all faces found that are true",
+    "landmark_error": "mean distance of the five points of the faces found from the true ones, "
+    "in eye distances; mean over the faces of a picture",
+}
+#: Metrics of which less is better.
+LOWER_IS_BETTER = frozenset(
+    {"ciede2000", "colourfulness_gap", "false_marks", "landmark_error", "luminance_error"}
+)
+#: Metrics whose mean is that of the squared error behind the decibels.
+POOLED_DECIBELS = frozenset({"psnr_pooled"})
+#: Metrics that are one sum over all pictures divided by another.
+RATIOS = {
+    "face_recall": ("faces_hit", "faces_true"),
+    "face_precision": ("faces_hit", "faces_found"),
+}
+
+
+def measured(metrics: Iterable[str]) -> tuple[str, ...]:
+    """Everything to be measured of each picture for these columns, each once."""
+    counts = [name for metric in metrics for name in RATIOS.get(metric, ())]
+    return tuple(dict.fromkeys([*metrics, *counts]))

@@ -1,0 +1,162 @@
+"""Which published networks stand beside which stages, and where their files are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oldfix.errors import UsageError
+from oldfix.evaluation.rows import Row, Skipped
+from oldfix.evaluation.samples import Sample
+from oldfix.photo import resolve
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """Where published networks are looked for.
+
+    Attributes:
+        folder: searched with everything below it; None finds nothing.
+    """
+
+    folder: Path | None = None
+
+    @classmethod
+    def open(cls, folder: Path | None = None) -> Rivals:
+        """Look in a folder, or in ``$OLDFIX_RIVALS`` if none is given.
+
+        Raises:
+            UsageError: there is no such folder.
+        """
+        named = os.environ.get("OLDFIX_RIVALS")
+        chosen = folder or (Path(named) if named else None)
+        if chosen is not None and not chosen.is_dir():
+            where = "--rivals" if folder else "OLDFIX_RIVALS"
+            raise UsageError(f"{where} {chosen}: is no folder; name one that holds networks")
+        return cls(chosen)
+
+    def find(self, pattern: str) -> Path | None:
+        """The first file of this name pattern, or None."""
+        found = sorted(self.folder.rglob(pattern)) if self.folder else []
+        return next((path for path in found if path.is_file()), None)
+
+
+@dataclass(frozen=True)
+class _Rival:
+    """A published network.
+
+    Attributes:
+        name, how: as in `oldfix.evaluation.rows.Row`.
+        opener: function in this package, "module:name".
+        files: name patterns of its files.
+    """
+
+    name: str
+    how: str
+    opener: str
+    files: tuple[str, ...]
+
+
+_DNCNN = _Rival("DnCNN, colour, blind", "0.67 M", "pictures:open_dncnn", ("dncnn_color_blind.pth",))
+_FFDNET = _Rival(
+    "FFDNet, colour",
+    "0.85 M, told the estimated noise",
+    "pictures:open_ffdnet",
+    ("ffdnet_color.pth",),
+)
+_REALESR = _Rival(
+    "realesr-general-x4v3",
+    "1.2 M, four times larger, then averaged down",
+    "pictures:open_realesr",
+    ("realesr-general-x4v3*.pth",),
+)
+_RIVALS: Mapping[str, tuple[_Rival, ...]] = {
+    "denoise": (_DNCNN, _FFDNET, _REALESR),
+    "restore": (_DNCNN, _FFDNET, _REALESR),
+    "faces": (_REALESR,),
+    "scratches": (
+        _Rival(
+            "film-dust U-Net", "0.48 M, marked from 0.5", "pictures:open_dust", ("dust16*.pth",)
+        ),
+        _Rival(
+            "film-dust U-Net, adapted",
+            "the same, normalised by each picture's own statistics",
+            "pictures:open_dust_adapted",
+            ("dust16*.pth",),
+        ),
+    ),
+    "latent": (
+        _Rival(
+            "TAEF2",
+            "2.7 M, f8, 32 channels",
+            "pictures:open_taef2",
+            ("taef2_encoder.pth", "taef2_decoder.pth"),
+        ),
+        _Rival(
+            "SD-light",
+            "0.47 M, f8, 4 channels, preview decoder, OpenCV",
+            "pictures:open_vaelight",
+            ("sd15_vaelight_encoder.onnx", "sd15_vaelight_preview_decoder.onnx"),
+        ),
+    ),
+    "detection": (
+        _Rival(
+            "RetinaFace mobile0.25",
+            "0.4 M, scores from 0.5, facexlib: the judge in one view",
+            "faces:open_retinaface",
+            ("detection_mobilenet0.25_Final.pth",),
+        ),
+        _Rival(
+            "YuNet",
+            "2023mar, scores from 0.7, OpenCV",
+            "faces:open_yunet",
+            ("face_detection_yunet_2023mar.onnx",),
+        ),
+    ),
+}
+
+
+def rival_rows(kind: str, rivals: Rivals, device: str) -> list[Row | Skipped]:
+    """Return a row for each published network that answers a kind of question."""
+    asked = _RIVALS.get(kind, ())
+    if rivals.folder is None and asked:
+        names = "; ".join(rival.name for rival in asked)
+        return [Skipped(names, "published; give their folder with --rivals or OLDFIX_RIVALS")]
+    return [_row(rival, rivals, device) for rival in asked]
+
+
+def open_judge(file: Path, device: str) -> Callable[[Any], Any]:
+    """The official RetinaFace mobile0.25 as a function of a picture."""
+    return _opened("faces:open_judge", [file], device)
+
+
+def _row(rival: _Rival, rivals: Rivals, device: str) -> Row | Skipped:
+    files = []
+    for pattern in rival.files:
+        file = rivals.find(pattern)
+        if file is None:
+            return Skipped(rival.name, f"no {pattern} below {rivals.folder}")
+        files.append(file)
+    try:
+        method = _opened(rival.opener, files, device)
+        method(np.zeros((32, 32, 3), np.float32))  # the tensors of another network fail here
+    except Exception as error:  # whatever a stranger's file brings
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        return Skipped(rival.name, f"{files[0].name} cannot be opened ({first})")
+
+    def run(sample: Sample) -> Any:
+        return method(sample.image)
+
+    return Row(rival.name, "rival", f"published, {rival.how}", run)
+
+
+def _opened(opener: str, files: list[Path], device: str) -> Callable[[Any], Any]:
+    from oldfix.engine.models import choose_device
+
+    method: Callable[[Any], Any] = resolve(f"{__package__}.{opener}")(files, choose_device(device))
+    return method

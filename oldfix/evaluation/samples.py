@@ -1,0 +1,166 @@
+"""The questions of a set: what a row is given, what it should give, what is known besides."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from oldfix.colour import from_lab, to_lab
+from oldfix.evaluation.sets import EvaluationSet, answer_of, pick_files
+from oldfix.photo import DEFECTS, FACES, REFERENCES, Face, Key
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from oldfix.degrade import Aged, Recipe
+
+    Image = NDArray[np.float32]
+    Maker = Callable[[str, Image, EvaluationSet, np.random.Generator], "Sample"]
+
+#: Five-point template of aligned faces, as fractions of the picture's side (FFHQ, 512 px).
+_FACE_POINTS = np.array([[193, 240], [319, 240], [257, 314], [201, 371], [313, 371]]) / 512
+#: A damaged pixel that differs by less than this from the undamaged picture cannot be seen.
+_VISIBLE = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One question of a set.
+
+    Attributes:
+        name: the picture's path below the data folder.
+        image: what a row is given, (H, W, 3).
+        truth: what it should give: a picture, a map of damage (H, W), or a tuple of faces.
+        known: what is known besides: the true mask, the faces' landmarks, a reference.
+        seen: for maps of damage, the pixels (H, W) that count where only visible damage does.
+    """
+
+    name: str
+    image: Image
+    truth: Any
+    known: Mapping[Key[Any], Any] = field(default_factory=dict)
+    seen: NDArray[np.bool_] | None = None
+
+
+def samples(
+    chosen: EvaluationSet, data: Path, seed: int, limit: int | None = None
+) -> Iterator[Sample]:
+    """Yield a set's samples; one picture's crop and damage depend on the seed and its name alone.
+
+    Raises:
+        UsageError: the folder holds no picture.
+        FileError: a picture cannot be read.
+    """
+    from oldfix.files import read_image
+
+    make = _MAKERS.get(chosen.family, _make_plain)
+    for path in pick_files(chosen, data, limit):
+        name = path.relative_to(data).as_posix()
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        if chosen.pair is not None and (answer := answer_of(path, chosen.pair)) is not None:
+            yield Sample(name, read_image(path), truth=read_image(answer))
+        else:
+            yield make(name, read_image(path), chosen, rng)
+
+
+def recipe_of(chosen: EvaluationSet) -> Recipe:
+    """The set's recipe of damage, without the kinds that it leaves out.
+
+    Raises:
+        UsageError: there is no such recipe.
+    """
+    from oldfix.degrade import load_recipe
+
+    own = Path(__file__).with_name("recipes") / f"{chosen.recipe}.toml"
+    recipe = load_recipe(own if own.is_file() else chosen.recipe)
+    kept = tuple(step for step in recipe.step if step.kind not in chosen.without)
+    return recipe.model_copy(update={"step": kept})
+
+
+def _crop(picture: Image, side: int, rng: np.random.Generator) -> Image:
+    """Cut a random square; a side smaller than asked for is taken whole."""
+    if side == 0:
+        return picture
+    height, width = picture.shape[:2]
+    top = int(rng.integers(max(height - side, 0) + 1))
+    left = int(rng.integers(max(width - side, 0) + 1))
+    return np.ascontiguousarray(picture[top : top + side, left : left + side])
+
+
+def _aged(clean: Image, chosen: EvaluationSet, rng: np.random.Generator) -> Aged:
+    from oldfix.degrade import age
+
+    return age(clean, rng=rng, recipe=recipe_of(chosen))
+
+
+def _damaged(opacity: Image) -> Image:
+    """Damage as 0 or 1: what covers at least a fifth of the picture beneath."""
+    return (opacity >= 0.2).astype(np.float32)
+
+
+def _make_plain(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    image = _crop(picture, chosen.crop, rng)
+    return Sample(name, image, truth=image)
+
+
+def _make_scratches(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    aged = _aged(_crop(picture, chosen.crop, rng), chosen, rng)
+    damage = _damaged(aged.defects)
+    differs = np.abs(aged.image - aged.target).max(axis=2) >= _VISIBLE
+    return Sample(name, aged.image, truth=damage, seen=differs | (damage < 0.5))
+
+
+def _make_restore(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    aged = _aged(_crop(picture, chosen.crop, rng), chosen, rng)
+    return Sample(name, aged.image, truth=aged.target, known={DEFECTS: _damaged(aged.defects)})
+
+
+def _make_tone(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    clean = _crop(picture, chosen.crop, rng)
+    return Sample(name, _aged(clean, chosen, rng).image, truth=clean)
+
+
+def _make_faces(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    aged = _aged(_crop(picture, chosen.crop, rng), chosen, rng)
+    height, width = aged.image.shape[:2]
+    points = (_FACE_POINTS * [width, height] - 0.5).astype(np.float32)
+    face = Face((0.2 * width, 0.2 * height, 0.8 * width, 0.9 * height), 1.0, points)
+    return Sample(name, aged.image, truth=aged.target, known={FACES: (face,)})
+
+
+def _make_colour(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    """Reduce one half of the picture to L*; the reference is from the other half, mirrored."""
+    middle = picture.shape[1] // 2
+    halves = [picture[:, :middle], picture[:, ::-1][:, :middle]]
+    clean, reference = (_crop(halves[i], chosen.crop, rng) for i in rng.permutation(2))
+    lab = to_lab(clean)
+    lab[..., 1:] = 0
+    return Sample(name, from_lab(lab), truth=clean, known={REFERENCES: (reference,)})
+
+
+#: Kind of question -> how a picture becomes one; the picture is its own answer elsewhere.
+_MAKERS: Mapping[str, Maker] = {
+    "scratches": _make_scratches,
+    "restore": _make_restore,
+    "denoise": _make_restore,
+    "tone": _make_tone,
+    "faces": _make_faces,
+    "colour": _make_colour,
+}
