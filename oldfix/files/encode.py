@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import zlib
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from oldfix.files import tiff_writer
 from oldfix.files.captions import Texts, jpeg_segment
 from oldfix.files.decoded import Samples
 from oldfix.files.metadata import exif_block
+
+_log = logging.getLogger(__name__)
 
 _PNG_HEAD = 33  # signature and the first chunk; ours follow
 _PNG_LEVEL = 4  # a third of the time of level 6, files a few per cent larger
@@ -65,11 +68,21 @@ def write_jpeg(file: IO[bytes], picture: Picture, quality: int) -> None:
     for name, most in _JPEG_MOST.items():
         if len(options.get(name, b"")) > most:
             del options[name]
+            _left_out(name)
     options["extra"] = jpeg_segment(picture.iptc)
+    if picture.iptc and not options["extra"]:
+        _left_out("iptc")
     if picture.dpi:
         options["dpi"] = tuple(round(value) for value in picture.dpi)
     image = Image.fromarray(picture.pixels)
     image.save(file, "JPEG", quality=quality, subsampling=0, optimize=True, **options)
+
+
+def _left_out(name: str) -> None:
+    _log.warning(
+        "%s of the source is too long for a JPEG and was left out; TIFF and PNG have room for it",
+        name.upper(),
+    )
 
 
 def write_webp(file: IO[bytes], picture: Picture, quality: int) -> None:

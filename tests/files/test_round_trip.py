@@ -270,11 +270,14 @@ def test_texts_after_the_pixels_are_found(tmp_path: Path) -> None:
     assert b"Author\0Otto" in again.read_bytes()
 
 
-def test_metadata_too_long_for_a_jpeg_do_not_cost_the_photograph(tmp_path: Path) -> None:
+def test_metadata_too_long_for_a_jpeg_are_left_out_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     photo = read_photo(write_photo(Photo.from_array(noise(4, 4, 3)), tmp_path / "a.png"))
     long = {"xmp": b"<x>" + b" " * 70_000 + b"</x>", "iptc": iptc_record() + b"\0" * 70_000}
     photo = photo.with_meta(replace(photo.meta, extra=long))
     assert not read_photo(write_photo(photo, tmp_path / "a.jpg")).meta.extra.keys() & long.keys()
+    assert [record.args for record in caplog.records] == [("XMP",), ("IPTC",)]
     kept = read_photo(write_photo(photo, tmp_path / "a.tif")).meta.extra
     assert (kept["xmp"], kept["iptc"]) == (long["xmp"], long["iptc"])
 
