@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from oldfix.cli.blind import BlindFlags, compare
 from oldfix.cli.console import say, say_json, say_table, tell
 from oldfix.cli.options import AsJson, Device, Seed
 from oldfix.errors import UsageError
@@ -15,8 +16,15 @@ from oldfix.errors import UsageError
 
 def evaluate(
     name: Annotated[
-        str, typer.Argument(metavar="[SET|all]", help="All sets are listed if none.")
+        str, typer.Argument(metavar="[SET|all|blind]", help="All sets are listed if none.")
     ] = "",
+    blind: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[A B PHOTO...]",
+            help="For blind: two pipelines, or folders of finished pictures, and photographs.",
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FOLDER", help="Pictures to measure on.")
     ] = None,
@@ -29,6 +37,12 @@ def evaluate(
             "--rivals", metavar="FOLDER", help="Published networks to measure too [$OLDFIX_RIVALS]."
         ),
     ] = None,
+    score: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--score", metavar="VOTES", help="For blind: count a judge's votes; repeat for more."
+        ),
+    ] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -36,7 +50,15 @@ def evaluate(
 
     They stand beside doing nothing, classical methods and published networks. Writes tables and
     contact sheets.
+
+    `eval blind A B PHOTO...` compares two results by eye: shuffled sheets and an empty ballot go
+    to the folder `blind` below -o, and the key beside it; `eval blind --score VOTES` counts.
     """
+    if name == "blind":
+        compare(blind or [], score or [], BlindFlags(out, seed, device, as_json))
+        return
+    if blind or score:
+        raise UsageError(f"eval {name}: takes one set; A, B, photos and --score go with 'blind'")
     if not name:
         _list(as_json=as_json)
         return
@@ -48,20 +70,17 @@ def evaluate(
     host = open_host(device=device, seed=seed)
     page = Evaluation(data, out, seed, limit, host, tell, Rivals.open(rivals)).run(name)
     if as_json:
-        say_json(_tables(out, name))
+        say_json(_tables(page.with_suffix(".json")))
         return
     say(page.read_text("utf-8"))
     say(str(page))
 
 
-def _tables(folder: Path, name: str) -> Any:
+def _tables(file: Path) -> dict[str, Any]:
     """The tables that were written, by the name of their set."""
-    from oldfix.evaluation.sets import choose_sets
-
-    files = {item.name: folder / f"{item.name}.json" for item in choose_sets(name)}
-    return {
-        item: json.loads(file.read_text("utf-8")) for item, file in files.items() if file.exists()
-    }
+    content = json.loads(file.read_text("utf-8"))
+    tables = content if isinstance(content, list) else [content]
+    return {table["name"]: table for table in tables}
 
 
 def _list(*, as_json: bool) -> None:

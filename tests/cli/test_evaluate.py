@@ -1,0 +1,64 @@
+"""``oldfix eval`` as users meet it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from .conftest import Cli
+
+
+def test_blind_compares_a_pipeline_with_finished_pictures(
+    cli: Cli, album: Path, tmp_path: Path
+) -> None:
+    pipeline, out = tmp_path / "lighter.toml", tmp_path / "out"
+    pipeline.write_text('name = "lighter"\n[[step]]\nuse = "lighten"\n')
+    result = cli("eval", "blind", pipeline, album, album, "-o", out)
+    assert result.exit_code == 0, result.stderr
+    assert "3 sheets" in result.stdout
+    assert len(list((out / "blind").glob("sheet-*.png"))) == 3
+    key = json.loads((out / "blind-key.json").read_text())
+    assert (key["A"], key["B"]) == (str(pipeline), str(album))
+    sides = {name: "1" if entry["1"] == "A" else "2" for name, entry in key["sheets"].items()}
+    votes = tmp_path / "votes.csv"
+    votes.write_text("sheet,choice\n" + "".join(f"{n},{c}\n" for n, c in sides.items()))
+    assert f"A {pipeline}: 3" in cli("eval", "blind", "--score", votes, "-o", out).stdout
+    counted = json.loads(cli("eval", "blind", "--score", votes, "-o", out, "--json").stdout)
+    assert (counted["votes_a"], counted["votes_b"], counted["share"]) == (3, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("blind",), "needs A, B and photographs, or --score VOTES"),
+        (("blind", "restore", "restore", "gone.jpg"), "gone.jpg: does not exist"),
+        (("blind", "restroe", "restore", "{photo}"), "did you mean 'restore'"),
+        (("blind", "a", "b", "c", "--score", "v.csv"), "either A B PHOTO... or --score"),
+        (("blind", "--score", "v.csv", "-o", "gone"), "is no key of a blind comparison"),
+        (("sound", "more", "--data", "."), "eval sound: takes one set"),
+        (("soundd", "--data", "."), "did you mean 'sound'"),
+        (("sound", "--data", ".", "--rivals", "gone"), "--rivals gone: is no folder"),
+    ],
+)
+def test_wrong_usage_is_one_line(
+    cli: Cli, album: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    result = cli("eval", *(text.format(photo=album / "a.png") for text in arguments))
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_tables_of_several_sets_are_printed_by_name(cli: Cli, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    Image.effect_noise((40, 40), 30).convert("RGB").save(data / "a.png")
+    result = cli("eval", "denoise", "--data", data, "-o", tmp_path / "out", "--json")
+    assert result.exit_code == 0, result.stderr
+    tables = json.loads(result.stdout)
+    assert [*tables] == ["denoise-15", "denoise-25", "denoise-50"]
+    assert tables["denoise-15"]["samples"] == ["a.png"]
+    assert "DnCNN" in " ".join(tables["denoise-15"]["skipped"])
