@@ -40,7 +40,7 @@ class RefineOptions(Options):
         1.0, ge=0, le=1, description="how much of the refinement is applied; 0 leaves faces alone"
     )
     grain: float = Field(
-        0.5, ge=0, le=1, description="how much of the photograph's own fine texture a face keeps"
+        0.3, ge=0, le=1, description="how much of the photograph's own fine texture a face keeps"
     )
 
 

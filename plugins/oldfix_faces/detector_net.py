@@ -38,6 +38,7 @@ class FaceDetector(nn.Module):  # type: ignore[misc]
             network: "mobile0.25" or "resnet50".
         """
         super().__init__()
+        self.config = {"network": network}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torchvision's, of the way facexlib calls it
             self.retinaface = _retinaface()(

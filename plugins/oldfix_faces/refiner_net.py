@@ -8,8 +8,8 @@ run by the host (channels-last memory, [0, 1] in, a correction out) and trained 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oldfix import WeightsError, compat, read_network
+from oldfix_faces.detail import FOLD, DetailHead
 
 #: Constructor arguments of the published 512-pixel networks (versions 1.3 and 1.4).
 PUBLISHED: dict[str, Any] = {
@@ -32,17 +33,19 @@ PUBLISHED: dict[str, Any] = {
     "narrow": 1,
     "sft_half": True,
 }
-#: Constructor arguments of the network trained here, for faces of 256 pixels: it works at 128,
-#: a quarter as wide, with a style of 128 numbers, because one style for every layer is what fills
-#: a narrow network; the head adds what only the full resolution can tell.
+#: Constructor arguments of the network trained here, for faces of 256 pixels: it works at 64, a
+#: quarter as wide, with a style of 128 numbers, because one style for every layer is what fills a
+#: narrow network; the head adds what only the full resolution can tell.
 SMALL: dict[str, Any] = {
     **PUBLISHED,
-    "out_size": 128,
+    "out_size": 64,
     "num_style_feat": 128,
     "channel_multiplier": 1,
     "num_mlp": 0,
     "narrow": 0.25,
 }
+#: Widths of the head's levels.
+_HEAD, _TINY_HEAD = (64, 112, 160), (8, 8)
 _TINY: dict[str, Any] = {**SMALL, "out_size": 32, "num_style_feat": 8, "narrow": 0.03125}
 
 
@@ -53,22 +56,25 @@ class FaceRefiner(nn.Module):  # type: ignore[misc]
         size: width and height of the aligned crops, in pixels.
         residual: the network's output is the correction itself; otherwise it is the refined
             face in [-1, 1], as in the published networks.
-        detail: None, or the head that finishes a correction made at half the size.
+        detail: None, or the head that finishes a correction made at a quarter of the size.
     """
 
-    def __init__(self, *, residual: bool = True, detail: int = 0, **arguments: Any) -> None:
+    def __init__(
+        self, *, residual: bool = True, detail: Sequence[int] = (), **arguments: Any
+    ) -> None:
         """Build with random weights.
 
         Args:
             residual: see the class. A residual network starts as the identity.
-            detail: width of the head, or 0 for none. With a head the crops are twice
-                ``out_size``.
+            detail: widths of the head's levels; none for no head. With a head the crops are
+                four times ``out_size``.
             arguments: of ``GFPGANv1Clean``.
         """
         super().__init__()
-        self.size = int(arguments["out_size"]) * (2 if detail else 1)
+        self.config = {"residual": residual, "detail": list(detail), **arguments}
+        self.size = int(arguments["out_size"]) * (FOLD if detail else 1)
         self.residual = residual
-        self.detail = DetailHead(detail) if detail else None
+        self.detail = DetailHead(tuple(detail)) if detail else None
         self.gfpgan = _gfpgan()(**arguments)
         for module in self.gfpgan.modules():
             if isinstance(module, _modulated()):
@@ -111,37 +117,13 @@ class FaceRefiner(nn.Module):  # type: ignore[misc]
         if self.detail is None:
             image, sides = self.gfpgan(faces * 2 - 1, randomize_noise=False)
             return [*sides, image]
-        image, sides = self.gfpgan(F.avg_pool2d(faces, 2) * 2 - 1, randomize_noise=False)
-        coarse = F.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
+        image, sides = self.gfpgan(F.avg_pool2d(faces, FOLD) * 2 - 1, randomize_noise=False)
+        coarse = F.interpolate(image, scale_factor=FOLD, mode="bilinear", align_corners=False)
         return [*sides, image, coarse + self.detail(faces, coarse)]
 
     def _start_as_identity(self) -> None:
         for to_rgb in (self.gfpgan.stylegan_decoder.to_rgb1, *self.gfpgan.stylegan_decoder.to_rgbs):
             nn.init.zeros_(to_rgb.modulated_conv.weight)
-
-
-class DetailHead(nn.Module):  # type: ignore[misc]
-    """A few convolutions on 2x2 blocks of the face and of its coarse correction.
-
-    Working on blocks (Shi et al., ESPCN, CVPR 2016; Zhang et al., FFDNet, TIP 2018) costs a
-    quarter and sees twice as far. The last layer starts at zero.
-    """
-
-    def __init__(self, width: int, layers: int = 5) -> None:
-        super().__init__()
-        widths = [24, *[width] * (layers + 1)]
-        body: list[nn.Module] = []
-        for before, after in pairwise(widths):
-            body += [nn.Conv2d(before, after, 3, padding=1), nn.LeakyReLU(0.1)]
-        last = nn.Conv2d(width, 12, 3, padding=1)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.body = nn.Sequential(*body, last)
-
-    def forward(self, faces: Tensor, coarse: Tensor) -> Tensor:
-        """Return what to add to the coarse correction; all (N, 3, H, W)."""
-        blocks = F.pixel_unshuffle(torch.cat([faces, coarse.to(faces.dtype)], dim=1), 2)
-        return F.pixel_shuffle(self.body(blocks), 2)
 
 
 def build(config: dict[str, Any]) -> FaceRefiner:
@@ -151,7 +133,7 @@ def build(config: dict[str, Any]) -> FaceRefiner:
 
 def config_small() -> dict[str, Any]:
     """Configuration of the network trained by this project."""
-    return {"residual": True, "detail": 48, **SMALL}
+    return {"residual": True, "detail": list(_HEAD), **SMALL}
 
 
 def load(path: Path) -> FaceRefiner:
@@ -201,7 +183,7 @@ def load_checkpoint(path: Path, arguments: dict[str, Any]) -> FaceRefiner:
 def tiny() -> FaceRefiner:
     """A refiner of 64-pixel faces with random weights whose correction is not zero, for tests."""
     torch.manual_seed(0)
-    net = build({"residual": True, "detail": 8, **_TINY})
+    net = build({"residual": True, "detail": list(_TINY_HEAD), **_TINY})
     for to_rgb in net.gfpgan.stylegan_decoder.to_rgbs:
         nn.init.normal_(to_rgb.modulated_conv.weight, std=0.02)
     return net

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from oldfix import UsageError, write_network
-from oldfix.training import Settings, TrainRequest, fit
+from oldfix import UsageError
+from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
 from oldfix_faces.detector_net import load_published_mobile
 from oldfix_faces.detector_task import DetectorTask
-from oldfix_faces.refiner_net import config_small
+from oldfix_faces.refiner_net import build, config_small
 from oldfix_faces.refiner_task import RefinerTask, read_faces
+
+REFINER, DETECTOR = "gfpgan-256-oldfix", "retinaface-mobile0.25-oldfix"
+_RECIPES = Path(__file__).with_name("training.toml")
 
 
 def train_refiner(request: TrainRequest) -> Path:
@@ -24,13 +22,15 @@ def train_refiner(request: TrainRequest) -> Path:
         request: ``data`` are folders of aligned faces (FFHQ template, square).
 
     Returns:
-        ``gfpgan-256-oldfix.safetensors`` in ``request.out``, with figures in a JSON beside it.
+        ``gfpgan-256-oldfix.safetensors`` in ``request.out``, with figures beside it.
     """
-    task = RefinerTask(read_faces(request.data))
-    settings = Settings(batch=4, learning_rate=8e-4, warmup=60, ema=0.995)
-    net = fit(task, settings, request)
-    path = request.out / "gfpgan-256-oldfix.safetensors"
-    return _write(path, net, config_small(), task.validate(net))
+    recipe = read_recipe(_RECIPES, REFINER, request)
+    pool, net = read_faces(request.data), build({**config_small(), **recipe.network})
+    for name, phase in recipe.phases.items():
+        task = RefinerTask(pool, net, whole=name == "whole")
+        net = fit(task, phase.settings, recipe.part(request, name))
+    figures = task.validate(net)
+    return publish(net, request, REFINER, recipe=recipe, figures=figures, photographs=pool)
 
 
 def train_detector(request: TrainRequest) -> Path:
@@ -55,16 +55,9 @@ def train_detector(request: TrainRequest) -> Path:
             "folders of aligned faces, people and places, and the teacher's .pth file"
         )
     faces, people, *places = folders
+    recipe = read_recipe(_RECIPES, DETECTOR, request)
     task = DetectorTask(faces, people, places, load_published_mobile(teachers[0]))
-    settings = Settings(batch=16, learning_rate=3e-3, warmup=40, ema=0.99, clip=5.0)
-    net = fit(task, settings, request)
-    path = request.out / "retinaface-mobile0.25-oldfix.safetensors"
-    return _write(path, net, {"network": "mobile0.25"}, task.validate(net))
-
-
-def _write(
-    path: Path, net: torch.nn.Module, config: dict[str, Any], figures: Mapping[str, float]
-) -> Path:
-    write_network(path, net, config=config)
-    path.with_suffix(".json").write_text(json.dumps(dict(figures), indent=2))
-    return path
+    net = fit(task, recipe.phases["whole"].settings, recipe.part(request, "whole"))
+    photographs = PhotoPool.read(folders)
+    figures = task.validate(net)
+    return publish(net, request, DETECTOR, recipe=recipe, figures=figures, photographs=photographs)
