@@ -13,11 +13,14 @@ CONVENTIONS = {
     "psnr_inside": "PSNR of the damaged pixels alone (opacity of damage at least 0.2)",
     "psnr_outside": "PSNR of the sound pixels alone",
     "ssim": "Wang 2004: 11x11 Gaussian of sigma 1.5, population covariance, valid region, RGB mean",
+    "psnr_face": "PSNR of the face alone: its landmarks and half an eye distance around them",
+    "ssim_face": "SSIM of the face alone, as above",
     "ciede2000": "mean colour difference over pixels, D65",
     "colourfulness_gap": "absolute difference in Hasler-Suesstrunk colourfulness (0-255 scale)",
     "luminance_error": "largest absolute difference in L* from the input",
     "average_precision": "area under precision over recall, in steps, per pixel; stages that give "
-    "a mask are run at nine thresholds to rank the pixels; pictures without damage left out",
+    "a mask are run at nine thresholds, without cleaning or growing the marks, to rank the pixels; "
+    "pictures without damage left out",
     "average_precision_visible": "the same, where damaged pixels that differ from the undamaged "
     "picture by less than 2 % of the range in every channel are neither hits nor misses",
     "roc_auc": "area under the ROC curve, per pixel, ties count half",

@@ -146,6 +146,7 @@ class Evaluation:
             "seed": self.seed,
             "recipe": chosen.recipe,
             "without": ", ".join(chosen.without),
+            "sigma": f"{chosen.sigma:g}" if chosen.sigma else "",
             "crop": chosen.crop or "none",
             "device": str(choose_device(self.host.runner.device)),
             "threads": torch.get_num_threads(),

@@ -12,7 +12,7 @@ from oldfix.colour import luminance
 from oldfix.evaluation import metrics
 from oldfix.evaluation.facecounts import judge
 from oldfix.evaluation.samples import Sample
-from oldfix.photo import DEFECTS
+from oldfix.photo import DEFECTS, FACES
 
 #: Equal pictures count as this many dB, so that a mean stays a number.
 _EQUAL_DB = 100.0
@@ -47,6 +47,16 @@ def _masked(output: Any, sample: Sample) -> tuple[float, float]:
     return metrics.masked_psnr(output, sample.truth, sample.known[DEFECTS])
 
 
+def _of_face(measured: Callable[..., float], output: Any, sample: Sample) -> float:
+    """Measure the known face alone: its landmarks and half an eye distance around them."""
+    points = sample.known[FACES][0].points
+    margin = 0.5 * float(np.hypot(*(points[1] - points[0])))
+    left, top = np.maximum(points.min(axis=0) - margin, 0).astype(int)
+    right, bottom = np.ceil(points.max(axis=0) + margin).astype(int)
+    face = np.s_[top:bottom, left:right]
+    return measured(output[face], sample.truth[face])
+
+
 def _f1(output: Any, sample: Sample, tolerance_px: float) -> float:
     if not (sample.truth > 0.5).any():
         return float("nan")
@@ -76,6 +86,8 @@ MEASURES: dict[str, Measure] = {
     "psnr_inside": lambda output, sample: _decibels(_masked(output, sample)[0]),
     "psnr_outside": lambda output, sample: _decibels(_masked(output, sample)[1]),
     "ssim": lambda output, sample: metrics.ssim(output, sample.truth),
+    "psnr_face": partial(_of_face, metrics.psnr),
+    "ssim_face": partial(_of_face, metrics.ssim),
     "ciede2000": lambda output, sample: metrics.ciede2000(output, sample.truth),
     "colourfulness_gap": _colourfulness_gap,
     "luminance_error": _luminance_error,

@@ -106,6 +106,7 @@ CLASSICAL: Mapping[str, tuple[Row | Skipped, ...]] = {
         _classic("Telea, then non-local means", "true mask, OpenCV", _telea_then_means, DEFECTS),
     ),
     "denoise": (*_IDENTITY, *_DENOISERS, _bm3d()),
+    "gaussian": (*_IDENTITY, *_DENOISERS, _bm3d()),
     "faces": (
         *_IDENTITY,
         *_DENOISERS,

@@ -37,6 +37,7 @@ class Sample:
         image: what a row is given, (H, W, 3).
         truth: what it should give: a picture, a map of damage (H, W), or a tuple of faces.
         known: what is known besides: the true mask, the faces' landmarks, a reference.
+        unclipped: the question with its noise beyond [0, 1], for networks trained on such.
         seen: for maps of damage, the pixels (H, W) that count where only visible damage does.
     """
 
@@ -44,6 +45,7 @@ class Sample:
     image: Image
     truth: Any
     known: Mapping[Key[Any], Any] = field(default_factory=dict)
+    unclipped: Image | None = None
     seen: NDArray[np.bool_] | None = None
 
 
@@ -126,6 +128,15 @@ def _make_restore(
     return Sample(name, aged.image, truth=aged.target, known={DEFECTS: _damaged(aged.defects)})
 
 
+def _make_denoise(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    clean = _crop(picture, chosen.crop, rng)
+    noise = rng.standard_normal(clean.shape, np.float32)
+    noisy = clean + np.float32(chosen.sigma / 255) * noise
+    return Sample(name, np.clip(noisy, 0, 1), truth=clean, unclipped=noisy)
+
+
 def _make_tone(
     name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
 ) -> Sample:
@@ -159,7 +170,7 @@ def _make_colour(
 _MAKERS: Mapping[str, Maker] = {
     "scratches": _make_scratches,
     "restore": _make_restore,
-    "denoise": _make_restore,
+    "denoise": _make_denoise,
     "tone": _make_tone,
     "faces": _make_faces,
     "colour": _make_colour,

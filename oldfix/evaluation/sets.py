@@ -32,6 +32,7 @@ class EvaluationSet(BaseModel):
         pair: what the name of a question's file has, and what its answer's has instead.
         recipe: damage recipe of the folder ``recipes`` or of `oldfix.degrade`, or empty.
         without: kinds of damage left out of the recipe.
+        sigma: deviation of white Gaussian noise, on the 0-255 scale, instead of a recipe.
         crop: side of the square cut from each picture, in pixels; 0 takes the picture whole.
         count: number of pictures.
     """
@@ -53,6 +54,7 @@ class EvaluationSet(BaseModel):
     pair: tuple[str, str] | None = None
     recipe: str = ""
     without: tuple[str, ...] = ()
+    sigma: float = Field(0, ge=0)
     crop: int = Field(ge=0)
     count: int = Field(ge=1)
 

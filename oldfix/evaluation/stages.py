@@ -35,6 +35,8 @@ _KNOWN: Mapping[str, Key[Any]] = {"restore": DEFECTS, "faces": FACES, "colour": 
 _RESULTS: Mapping[str, Key[Any]] = {"scratches": DEFECTS, "detection": FACES}
 #: Shares of a threshold's upper limit at which a detector is run to rank its pixels.
 _SWEEP = (0.02, 0.04, 0.08, 0.16, 0.3, 0.5, 0.7, 0.85, 0.95)
+#: Cleaning that is left out there: it is done to masks, not to scores.
+_UNCLEANED = {"min_area_px": 1, "grow_px": 0}
 
 
 @dataclass(frozen=True)
@@ -197,8 +199,10 @@ def _swept(spec: StageSpec, step: Step, host: Host) -> Callable[[Sample], Any] |
         return None
     low, high = max(pair[0] for pair in limits), min(pair[1] for pair in limits)
 
+    uncleaned = {k: v for k, v in _UNCLEANED.items() if k in spec.options.model_fields}
+
     def plan_at(value: float) -> Plan:
-        options = {**step.options, **dict.fromkeys(names, value)}
+        options = {**step.options, **uncleaned, **dict.fromkeys(names, value)}
         return host.plan((replace(step, options=options),))
 
     plans = {share: plan_at(low + share * (high - low)) for share in _SWEEP}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -96,6 +97,14 @@ def test_denoisers_keep_the_size(folder):
     )  # no noise is seen, so none is taken away
     assert found["FFDNet, colour"].run(asked).shape == asked.image.shape
     assert found["FFDNet, colour"].kind == "rival"
+
+
+def test_denoisers_may_be_given_noise_as_in_their_training(folder):
+    asked = replace(sample(), unclipped=np.full((21, 34, 3), 0.25, np.float32))
+    found = rows("gaussian", folder)
+    beyond = found["DnCNN, colour, blind, not clipped"].run(asked)
+    np.testing.assert_allclose(beyond, 0.25, atol=1e-6)
+    np.testing.assert_allclose(found["DnCNN, colour, blind"].run(asked), asked.image, atol=1e-6)
 
 
 def test_maps_and_codes_keep_the_size(folder):

@@ -129,6 +129,7 @@ def test_noise_has_the_strength_it_is_named_after(tmp_path):
     for sigma in (15, 25):
         (sample,) = samples(load_set(f"denoise-{sigma}"), tmp_path, seed=0)
         assert (sample.image - sample.truth).std() * 255 == pytest.approx(sigma, rel=0.02)
+        np.testing.assert_array_equal(np.clip(sample.unclipped, 0, 1), sample.image)
 
 
 def test_real_noise_comes_in_pairs(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +54,19 @@ class _Rival:
         name, how: as in `oldfix.evaluation.rows.Row`.
         opener: function in this package, "module:name".
         files: name patterns of its files.
+        unclipped: it is given noise beyond [0, 1], as in its training.
     """
 
     name: str
     how: str
     opener: str
     files: tuple[str, ...]
+    unclipped: bool = False
+
+    def as_trained(self) -> _Rival:
+        """The same network, given noise that is not clipped."""
+        name, how = f"{self.name}, not clipped", f"{self.how}, given noise beyond [0, 1]"
+        return replace(self, name=name, how=how, unclipped=True)
 
 
 _DNCNN = _Rival("DnCNN, colour, blind", "0.67 M", "pictures:open_dncnn", ("dncnn_color_blind.pth",))
@@ -77,6 +84,7 @@ _REALESR = _Rival(
 )
 _RIVALS: Mapping[str, tuple[_Rival, ...]] = {
     "denoise": (_DNCNN, _FFDNET, _REALESR),
+    "gaussian": (_DNCNN, _DNCNN.as_trained(), _FFDNET, _FFDNET.as_trained(), _REALESR),
     "restore": (_DNCNN, _FFDNET, _REALESR),
     "faces": (_REALESR,),
     "scratches": (
@@ -150,7 +158,8 @@ def _row(rival: _Rival, rivals: Rivals, device: str) -> Row | Skipped:
         return Skipped(rival.name, f"{files[0].name} cannot be opened ({first})")
 
     def run(sample: Sample) -> Any:
-        return method(sample.image)
+        beyond = sample.unclipped if rival.unclipped else None
+        return method(sample.image if beyond is None else beyond)
 
     return Row(rival.name, "rival", f"published, {rival.how}", run)
 
