@@ -54,7 +54,12 @@ if TYPE_CHECKING:
     from oldfix.plan import Plan as Plan
     from oldfix.registry import Registry as Registry, discover as discover
     from oldfix.runner import Runner as Runner
-    from oldfix.stage import Context as Context, Model as Model, StageSpec as StageSpec
+    from oldfix.stage import (
+        NO_WEIGHTS as NO_WEIGHTS,
+        Context as Context,
+        Model as Model,
+        StageSpec as StageSpec,
+    )
     from oldfix.weights.card import (
         Part as Part,
         WeightsCard as WeightsCard,
@@ -75,7 +80,7 @@ _HOMES = {
     ),
     "oldfix.options": ("Field", "Options"),
     "oldfix.photo": ("DEFECTS", "FACES", "IMAGE", "REFERENCES", "Face", "Key", "Meta", "Photo"),
-    "oldfix.stage": ("Context", "Model", "StageSpec"),
+    "oldfix.stage": ("NO_WEIGHTS", "Context", "Model", "StageSpec"),
     "oldfix.weights.card": ("Part", "WeightsCard", "read_cards"),
     "oldfix.engine.tensors": ("read_network", "write_network"),
     "oldfix.hookspecs": ("hookimpl",),

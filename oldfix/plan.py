@@ -14,7 +14,7 @@ from oldfix.options import OptionProblems, Options, did_you_mean
 from oldfix.photo import IMAGE, Key
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import Registry
-from oldfix.stage import StageSpec
+from oldfix.stage import NO_WEIGHTS, StageSpec
 from oldfix.weights.card import WeightsCard
 from oldfix.weights.store import Store
 
@@ -26,7 +26,8 @@ class PlannedStep:
     Attributes:
         step: the step as written, its options now typed and complete where they were set.
         spec: the stage.
-        options: every option, with "auto" replaced by the id of the chosen weights.
+        options: every option, with "auto" and "if-installed" replaced by the id of the chosen
+            weights, or by "none".
         cards: the weights it may load, by id, companions included.
         only: the mask key the step is limited to, or None.
     """
@@ -188,6 +189,8 @@ class _Planner:
             if card is not None:
                 chosen[option] = card.id
                 cards |= {item.id: item for item in (card, *self._companions(card))}
+            elif getattr(options, option) in {NO_WEIGHTS, "if-installed"}:
+                chosen[option] = NO_WEIGHTS
         for card in cards.values():
             try:
                 self.store.verify(card)
@@ -196,11 +199,13 @@ class _Planner:
         return chosen, cards
 
     def _pick(self, option: str, role: str, wanted: str) -> WeightsCard | None:
-        """The card an option names, or the best installed one of its role."""
+        """The card an option names, the best installed one of its role, or none."""
+        if wanted == NO_WEIGHTS:
+            return None
         fitting = {c.id: c for c in self.registry.cards.values() if c.role == role}
-        if wanted == "auto":
+        if wanted in {"auto", "if-installed"}:
             best = self.store.best(fitting.values(), role)
-            if best is None:
+            if best is None and wanted == "auto":
                 names = ", ".join(fitting) or "none known"
                 self._weights_problem(
                     f"no weights for '{role}' are installed (known: {names}); "

@@ -93,6 +93,9 @@ class Context(Protocol):
         ...
 
 
+#: Value of a weights option where a stage shall do, or has to do, without.
+NO_WEIGHTS = "none"
+
 StageFunction = Callable[[Photo, Any, Context], Photo]
 
 
@@ -113,7 +116,8 @@ class StageSpec:
         colours: the image of a grey photograph may come back in colour.
         roles: roles it can fill in a pipeline that names roles ("detect-scratches").
         weights: option name -> role of the weights it chooses; the option's value is a card's
-            id, or "auto" for the best installed card of that role.
+            id, "auto" for the best installed card of that role, "if-installed" for the same or
+            none, or "none". The stage sees a card's id or "none".
     """
 
     name: str

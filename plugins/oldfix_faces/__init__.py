@@ -36,6 +36,11 @@ class RefineOptions(Options):
     detector: str = Field(
         "auto", description="weights of the detector that checks that a face stayed itself"
     )
+    parser: str = Field(
+        "if-installed",
+        description="weights of the face parser that draws where a face may change; none: from its "
+        "landmarks",
+    )
     strength: float = Field(
         1.0, ge=0, le=1, description="how much of the refinement is applied; 0 leaves faces alone"
     )
@@ -61,7 +66,7 @@ REFINE = StageSpec(
     needs=frozenset({IMAGE, FACES}),
     produces=frozenset({IMAGE}),
     roles=frozenset({"refine-faces"}),
-    weights={"model": "refine-faces", "detector": "detect-faces"},
+    weights={"model": "refine-faces", "detector": "detect-faces", "parser": "parse-faces"},
 )
 
 

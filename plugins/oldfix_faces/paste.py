@@ -32,7 +32,14 @@ def face_mask(points: NDArray[np.floating], size: int) -> Array:
     mask = np.zeros((size, size), np.float32)
     hull = cv2.convexHull(np.round(outline(points)).astype(np.int32))
     cv2.fillConvexPoly(mask, hull, 1.0)
+    return softened(mask)
+
+
+def softened(mask: Array) -> Array:
+    """Return a square mask with soft edges that is zero at its border."""
+    size = len(mask)
     frame = max(1, round(_FRAME * size))
+    mask = mask.copy()
     mask[:frame], mask[-frame:], mask[:, :frame], mask[:, -frame:] = 0, 0, 0, 0
     soft = cv2.GaussianBlur(mask, (0, 0), _FEATHER * size)
     distance = np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)

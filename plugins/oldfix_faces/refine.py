@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import FACES, IMAGE, Context, Face, Model, Photo, is_toned
+from oldfix import FACES, IMAGE, NO_WEIGHTS, Context, Face, Model, Photo, is_toned
 from oldfix_faces import RefineOptions
 from oldfix_faces.align import Alignment, align, crop_face
 from oldfix_faces.gate import Verdict, compare
-from oldfix_faces.paste import face_mask, grey_of, paste
+from oldfix_faces.paste import face_mask, grey_of, paste, softened
 from oldfix_faces.texture import fitted
 
 Array = NDArray[np.float32]
@@ -55,8 +56,10 @@ def refine(photo: Photo, options: RefineOptions, ctx: Context) -> Photo:
     image = photo[IMAGE]
     toned = is_toned(image)
     large = [face for face in photo[FACES] if face.eye_distance >= _SMALLEST_EYES_PX]
-    with ctx.model(options.model) as model, ctx.model(options.detector) as detector:
-        aligned = corrected(model, image, large, options, ctx, toned=toned)
+    with ctx.model(options.model) as model:
+        aligned = corrected(model, image, large, ctx, toned=toned)
+    aligned = masked(aligned, options, ctx)
+    with ctx.model(options.detector) as detector:
         checked = check(detector, aligned, ctx)
     ctx.note(
         toned=toned,
@@ -74,26 +77,53 @@ def corrected(
     model: Model,
     image: Array,
     faces: Sequence[Face],
-    options: RefineOptions,
     ctx: Context,
     *,
     toned: bool,
 ) -> list[Aligned]:
-    """Cut the faces out, run the network over all of them, and fit its corrections."""
+    """Cut the faces out and run the network over all of them; its corrections may go anywhere."""
     size = model.net.size
     alignments = [align(face.points, size) for face in faces]
     crops = [np.clip(crop_face(image, alignment), 0, 1) for alignment in alignments]
     if toned:
         crops = [grey_of(crop) for crop in crops]
     corrections = ctx.apply_many(model, crops)
-    results = []
-    for face, alignment, crop, raw in zip(faces, alignments, crops, corrections, strict=True):
-        mask = face_mask(alignment.to_crop(face.points), size)
-        if toned:
-            raw = np.repeat(raw.mean(axis=2, keepdims=True), 3, axis=2)  # noqa: PLW2901
-        fit = fitted(crop, raw, mask, options.grain)
-        results.append(Aligned(face, alignment, crop, mask, fit))
-    return results
+    if toned:
+        corrections = [np.repeat(raw.mean(axis=2, keepdims=True), 3, axis=2) for raw in corrections]
+    everywhere = np.ones((size, size), np.float32)
+    return [
+        Aligned(face, alignment, crop, everywhere, raw)
+        for face, alignment, crop, raw in zip(faces, alignments, crops, corrections, strict=True)
+    ]
+
+
+def masked(faces: Sequence[Aligned], options: RefineOptions, ctx: Context) -> list[Aligned]:
+    """Limit the corrections to the faces, and fit them to tone and grain of the photograph.
+
+    Where a face ends is told by a face parser if one is installed, else by the landmarks.
+    """
+    masks = [face_mask(i.alignment.to_crop(i.face.points), len(i.crop)) for i in faces]
+    if options.parser != NO_WEIGHTS:
+        refined = [np.clip(item.crop + item.correction, 0, 1) for item in faces]
+        with ctx.model(options.parser) as parser:
+            masks = parsed_masks(parser, refined, ctx)
+    return [
+        replace(item, mask=mask, correction=fitted(item.crop, item.correction, mask, options.grain))
+        for item, mask in zip(faces, masks, strict=True)
+    ]
+
+
+def parsed_masks(parser: Model, faces: Sequence[Array], ctx: Context) -> list[Array]:
+    """Return where a parser sees each aligned face, softened, zero at the border."""
+    size = parser.net.size
+    maps = ctx.apply_many(parser, [resized(face, size) for face in faces])
+    return [softened(resized(m[..., 0], len(face))) for m, face in zip(maps, faces, strict=True)]
+
+
+def resized(plane: Array, size: int) -> Array:
+    """Scale a square (side, side) or (side, side, C) to another side."""
+    how = cv2.INTER_AREA if size < len(plane) else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(plane, (size, size), interpolation=how), np.float32)
 
 
 def check(detector: Model, faces: Sequence[Aligned], ctx: Context) -> list[Aligned]:

@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from oldfix import DEFECTS, IMAGE, Pipeline, PipelineError, Step, UsageError, WeightsError
+from oldfix import (
+    DEFECTS,
+    IMAGE,
+    NO_WEIGHTS,
+    Pipeline,
+    PipelineError,
+    Step,
+    UsageError,
+    WeightsError,
+)
 from oldfix.testing import TinyStore
 from tests.core.plugins import make_registry
 
@@ -93,6 +102,20 @@ def test_auto_is_resolved_once_and_kept() -> None:
     plan = Pipeline.of("smooth").plan(registry, store=TinyStore())
     assert plan.pipeline.steps[0].options == {"model": "smooth"}
     assert plan.pipeline.plan(registry, store=TinyStore()).steps == plan.steps
+
+
+def test_optional_weights_are_taken_if_installed_and_can_be_declined() -> None:
+    from oldfix.weights.store import Store
+
+    registry = make_registry()
+    for wanted, store, chosen in (
+        ("if-installed", TinyStore(), "smooth"),
+        ("if-installed", Store(()), NO_WEIGHTS),
+        (NO_WEIGHTS, TinyStore(), NO_WEIGHTS),
+    ):
+        step = Step("smooth", options={"model": wanted})
+        plan = Pipeline((step,)).plan(registry, store=store)
+        assert plan.pipeline.steps[0].options == {"model": chosen}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from oldfix import FACES, IMAGE, Face, Photo, WeightsError, compat, read_network, write_network
 from oldfix.testing import StageContract, example_photo
-from oldfix_faces import RefineOptions, gate, refine
+from oldfix_faces import RefineOptions, gate, parser_net, refine
 from oldfix_faces.align import template
 from oldfix_faces.anchors import Found
 from oldfix_faces.gate import Verdict
@@ -100,7 +100,7 @@ def portrait(*, scale: float = 1.5, grey: bool = False) -> Photo:
 
 
 def run(photo: Photo, studio: Studio, **options: Any) -> Photo:
-    settings = RefineOptions(model="m", detector="d", **options)
+    settings = RefineOptions(**{"model": "m", "detector": "d", "parser": "none", **options})
     return refine.refine(photo, settings, studio)  # type: ignore[arg-type]
 
 
@@ -263,6 +263,39 @@ def test_a_residual_network_starts_as_the_identity(detail: tuple[int, ...]) -> N
     assert net.size == 128
     with torch.no_grad():
         assert float(net(torch.rand(1, 3, 128, 128)).abs().max()) == 0
+
+
+def test_a_parser_draws_where_a_face_may_change(looks: list[Any]) -> None:
+    photo = portrait()
+    left = np.zeros((SIZE, SIZE, 1), np.float32)
+    left[:, : SIZE // 2] = 1
+
+    class WithParser(Studio):
+        def apply_many(self, model: Any, images: list[Any], **_: Any) -> list[Any]:
+            return [left] * len(images) if model.name == "p" else super().apply_many(model, images)
+
+    after = run(photo, WithParser(sharpened), parser="p")
+    change = np.abs(after[IMAGE] - photo[IMAGE]).max(axis=2)
+    assert change[40:90, 50:70].max() > 0.01
+    assert change[40:90, 90:].max() == 0
+
+
+def test_parser_files_in_the_published_layout_load(tmp_path: Any) -> None:
+    arguments = parser_net.tiny_arguments()
+    plain = compat.load("facexlib.parsing.parsenet:ParseNet")(**arguments).eval()
+    path = tmp_path / "parsing.pth"
+    torch.save(plain.state_dict(), path)
+    net = parser_net.load_checkpoint(path, arguments)
+    faces = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        classes = plain(faces * 2 - 1)[0].argmax(dim=1)
+        probability = net(faces)[:, 0]
+    assert probability.shape == classes.shape
+    face = (classes >= 1) & (classes <= 13) | (classes == 15)
+    assert bool((probability[face] > 0.05).all())
+    torch.save({"weight": torch.zeros(2)}, path)
+    with pytest.raises(WeightsError, match=r"parsing\.pth.*pull it again"):
+        parser_net.load_published(path)
 
 
 def test_two_runs_agree() -> None:
