@@ -12,12 +12,13 @@ from oldfix_colorize.chroma import match_statistics, resized, upsample
 
 Array = NDArray[np.float32]
 
-#: Longer side at which colours are predicted, in pixels, and the grid of the network.
-_SIDE, _GRID = 256, 16
-#: Below 1 the likelier colours win over the mean of all that are possible.
-_TEMPERATURE = 0.7
+#: Longer side at which colours are predicted, in pixels: matching a reference wants detail; alone,
+#: the whole is best told at about the size of the training crops.
+_SIDE, _SIDE_ALONE = 192, 160
+#: Sides that the network takes are multiples of this.
+_GRID = 16
 #: Strength of colours that no reference vouches for: rather pale than wrong.
-_UNVOUCHED = 0.7
+_UNVOUCHED = 0.6
 #: Mean chroma of a reference that counts as grey.
 _GREY = 2.0
 
@@ -35,7 +36,7 @@ def colorize(photo: Photo, options: ColorizeOptions, ctx: Context) -> Photo:
         return photo
     references = _coloured(photo.get(REFERENCES, ()), ctx)
     light = luminance(image)
-    shape = _working_shape(light.shape)
+    shape = _working_shape(light.shape, _SIDE if references else _SIDE_ALONE)
     planes = [_canvas(reference, shape) for reference in references]
     with ctx.model(options.model) as model:
         chroma = _predicted(ctx, model, resized(light, shape), planes)
@@ -47,8 +48,8 @@ def colorize(photo: Photo, options: ColorizeOptions, ctx: Context) -> Photo:
 def _predicted(ctx: Context, model: Model, light: Array, planes: list[Array]) -> Array:
     """Return the mean chroma of a picture and of its mirror image, which has fewer blotches."""
     inputs: list[Array] = [light[..., None] / np.float32(100), *planes]
-    plain = ctx.apply(model, *inputs, temperature=_TEMPERATURE)
-    mirrored = ctx.apply(model, *(x[:, ::-1] for x in inputs), temperature=_TEMPERATURE)
+    plain = ctx.apply(model, *inputs)
+    mirrored = ctx.apply(model, *(x[:, ::-1] for x in inputs))
     return np.asarray(50 * (plain + mirrored[:, ::-1]), np.float32)
 
 
@@ -79,9 +80,9 @@ def _mean_chroma(image: Array) -> float:
     return float(np.hypot(lab[..., 1], lab[..., 2]).mean())
 
 
-def _working_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+def _working_shape(shape: tuple[int, ...], side: int = _SIDE) -> tuple[int, int]:
     """Return (height, width) near the working size, on the grid of the network."""
-    scale = _SIDE / max(shape[:2]) / _GRID
+    scale = side / max(shape[:2]) / _GRID
     return max(1, round(shape[0] * scale)) * _GRID, max(1, round(shape[1] * scale)) * _GRID
 
 

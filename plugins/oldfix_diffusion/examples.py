@@ -7,13 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldfix.degrade import age
+from oldfix.degrade.grain import grain
 from oldfix.training import PhotoPool
 from oldfix_diffusion.fill import filled
 
 #: Side of an example in pixels.
-CROP = 96
+CROP = 128
 #: How often each recipe is used. Real photographs are grainier than most of old-photo.
 RECIPES = {"old-photo": 0.6, "bopbtl": 0.25, "gaussian-25": 0.05, "scratches": 0.1}
+#: Share of sound examples with faint grain of their own, which is not damage.
+_OWN_GRAIN = 0.5
 _Image = NDArray[np.float32]
 
 
@@ -23,11 +26,15 @@ def make_example(
     """Cut a crop, age it, and draw the mask a user or a detector might give.
 
     Returns:
-        (aged, start, target, mask): (96, 96, 3) three times, and (96, 96, 1). ``start`` is
+        (aged, start, target, mask): (128, 128, 3) three times, and (128, 128, 1). ``start`` is
         ``aged`` with marked pixels filled. ``sound`` gives aged == target.
     """
     recipe = str(rng.choice(list(RECIPES), p=list(RECIPES.values())))
-    truth = age(pool.crop(rng, CROP), rng=rng, recipe=recipe)
+    clean = pool.crop(rng, CROP)
+    if sound and rng.random() < _OWN_GRAIN:
+        std, size_px = float(rng.uniform(0.5, 4)), float(rng.uniform(0.3, 1))
+        clean = grain(clean, rng=rng, std=std, size_px=size_px)
+    truth = age(clean, rng=rng, recipe=recipe)
     aged = truth.target if sound else truth.image
     mask = given_mask(np.zeros_like(truth.defects) if sound else truth.defects, rng)
     return aged, filled(aged, mask), truth.target, mask[..., None]

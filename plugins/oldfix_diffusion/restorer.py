@@ -97,24 +97,45 @@ class DetailHead(nn.Module):  # type: ignore[misc]
 
     ``restored + gate * (x - restored) + correction``. The gate is one number in [0, 1] for each
     pixel, zero in marked defects. Where it is one the photograph passes untouched, so that sound
-    pictures do not pay for the autoencoder.
+    pictures do not pay for the autoencoder. Telling grain from texture takes a wide view, so the
+    head is a U-Net of two levels.
+
+    Args:
+        widths: channels of the two levels.
+        blocks: residual blocks of the levels, the finer one's on the way down and again up.
     """
 
-    def __init__(self, width: int, blocks: int) -> None:
+    def __init__(self, widths: tuple[int, int], blocks: tuple[int, int]) -> None:
         super().__init__()
         square = FACTOR * FACTOR
-        self.entry = nn.Conv2d(7 * square, width, 3, padding=1)
-        self.blocks = nn.Sequential(*(Residual(width) for _ in range(blocks)))
-        self.exit = nn.Conv2d(width, 4 * square, 3, padding=1)
+        fine, coarse = widths
+        self.entry = nn.Conv2d(7 * square, fine, 3, padding=1)
+        self.down = nn.Sequential(*(Residual(fine) for _ in range(blocks[0])))
+        self.shrink = nn.Conv2d(fine, coarse, 2, stride=2)
+        self.middle = nn.Sequential(*(Residual(coarse) for _ in range(blocks[1])))
+        self.grow = nn.Conv2d(coarse, 4 * fine, 1)
+        self.up = nn.Sequential(*(Residual(fine) for _ in range(blocks[0])))
+        self.exit = nn.Conv2d(fine, 4 * square, 3, padding=1)
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)
 
     def forward(self, x: Tensor, restored: Tensor, mask: Tensor) -> Tensor:
-        """All (N, ., H, W): photograph, decoded prediction, mask (1 channel); to (N, 3, H, W)."""
-        planes = torch.cat([x - 0.5, restored - x, mask], dim=1)
-        hidden = self.entry(functional.pixel_unshuffle(planes, FACTOR))
-        hidden = self.exit(functional.silu(self.blocks(hidden))).float()
-        gate, correction = functional.pixel_shuffle(hidden, FACTOR).split([1, 3], dim=1)
+        """Finish a restoration.
+
+        Args:
+            x: (N, 3, H, W), the photograph; H and W are multiples of 8.
+            restored: (N, 3, H, W), the decoded prediction.
+            mask: (N, 1, H, W), the marked defects.
+
+        Returns:
+            (N, 3, H, W).
+        """
+        planes = torch.cat([x - 0.5, 4 * (restored - x), mask], dim=1)
+        down = self.down(self.entry(functional.pixel_unshuffle(planes, FACTOR)))
+        middle = self.grow(self.middle(self.shrink(down)))
+        up = self.up(down + functional.pixel_shuffle(middle, 2))
+        hidden = functional.pixel_shuffle(self.exit(functional.silu(up)).float(), FACTOR)
+        gate, correction = hidden.split([1, 3], dim=1)
         gate = functional.hardsigmoid(gate) * (1 - mask)
         return restored + gate * (x - restored) + correction
 
@@ -126,7 +147,7 @@ class Restorer(nn.Module):  # type: ignore[misc]
         channels: channels of the latent it works in.
         widths: channels of the U-Net's levels, finest first.
         blocks: residual blocks of each level.
-        head: width and number of blocks of the detail head.
+        head: channels, then residual blocks, of the detail head's two levels.
     """
 
     def __init__(
@@ -134,17 +155,17 @@ class Restorer(nn.Module):  # type: ignore[misc]
         channels: int = 16,
         widths: tuple[int, ...] = (64, 112, 160),
         blocks: tuple[int, ...] = (2, 3, 3),
-        head: tuple[int, int] = (64, 2),
+        head: tuple[tuple[int, int], tuple[int, int]] = ((64, 112), (2, 3)),
     ) -> None:
         super().__init__()
         self.config = {
             "channels": channels,
             "widths": list(widths),
             "blocks": list(blocks),
-            "head": list(head),
+            "head": [list(part) for part in head],
         }
         self.denoiser = Denoiser(channels, tuple(widths), tuple(blocks))
-        self.head = DetailHead(*head)
+        self.head = DetailHead(*(tuple(part) for part in head))
 
     def denoise(self, z: Tensor, holes: Tensor, t: Tensor | float) -> Tensor:
         """Predict ``z_0`` (N, channels, h, w) from ``z_t``; see `Denoiser.forward`."""
@@ -175,7 +196,7 @@ def load_restorer(path: Path) -> Restorer:
 def tiny_restorer() -> Restorer:
     """A `Restorer` of a few thousand parameters for the latent of ``tiny_autoencoder``."""
     torch.manual_seed(0)
-    net = Restorer(channels=4, widths=(8, 12, 16), blocks=(1, 1, 1), head=(8, 1))
+    net = Restorer(channels=4, widths=(8, 12, 16), blocks=(1, 1, 1), head=((8, 8), (1, 1)))
     for layer in (net.denoiser.exit, net.head.exit):
         nn.init.normal_(layer.weight, std=0.02)
     net.eval()

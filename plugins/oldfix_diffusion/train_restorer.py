@@ -1,14 +1,13 @@
 """Training of the restorer in the latent of a finished autoencoder.
 
-Two phases: the denoiser learns in the latent, where a step is cheap; then the detail head learns
-what to keep of the photograph, given what the finished denoiser predicts.
+Three phases: the denoiser learns in the latent, where a step is cheap; then the detail head learns
+what to keep of the photograph, given what the denoiser predicts; then both learn together what
+the finished picture should be.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix import write_network
-from oldfix.training import PhotoPool, Settings, TrainRequest, fit, installed
+from oldfix.training import PhotoPool, TrainRequest, fit, installed, publish, read_recipe
 from oldfix_diffusion import CARDS
 from oldfix_diffusion.examples import make_example
 from oldfix_diffusion.net import Autoencoder, load_autoencoder
@@ -26,10 +24,8 @@ from oldfix_diffusion.restorer import Restorer, holes_of
 from oldfix_diffusion.train_latent import log_error
 
 NAME = "restorer-s"
-#: Part of the time box that the denoiser gets; the head has the rest.
-_DENOISER_SHARE = 0.75
-_DENOISER = Settings(batch=16, learning_rate=3e-4, warmup=200, clip=0.1, ema=0.998)
-_HEAD = Settings(batch=16, learning_rate=1e-3, warmup=50, clip=0.1, ema=0.995)
+#: Weight of the latent's loss beside that of the finished picture.
+_LATENT_WEIGHT = 0.1
 
 
 def train(request: TrainRequest) -> Path:
@@ -40,22 +36,15 @@ def train(request: TrainRequest) -> Path:
     """
     beside = request.out.parent / CARDS[0].id / CARDS[0].file
     latent = load_autoencoder(beside if beside.is_file() else installed(CARDS[0]))
+    recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
     pool = PhotoPool.read(request.data, max_side=1024)
-    net = Restorer(channels=latent.config["channels"])
-    for task_class, settings, share in (
-        (DenoiserTask, _DENOISER, _DENOISER_SHARE),
-        (HeadTask, _HEAD, 1 - _DENOISER_SHARE),
-    ):
+    net = Restorer(channels=latent.config["channels"], **recipe.network)
+    for task_class in _TASKS:
         task = task_class(pool, latent.to(request.device), net)
-        part = replace(request, out=request.out / task.name, minutes=request.minutes * share)
-        net = fit(task, settings, part)
-        request = replace(request, init=None)
-    path = request.out / f"{NAME}.safetensors"
-    write_network(path, net, config=net.config)
+        net = fit(task, recipe.phases[task.name].settings, recipe.part(request, task.name))
     with torch.inference_mode():
-        figures = {**task.validate(net.to(request.device)), "photographs": len(task.pool)}
-    path.with_suffix(".json").write_text(json.dumps(figures, indent=2) + "\n")
-    return path
+        figures = task.validate(net.to(request.device))
+    return publish(net, request, NAME, recipe=recipe, figures=figures, photographs=pool)
 
 
 class _Task:
@@ -105,27 +94,10 @@ class DenoiserTask(_Task):
     def loss(
         self, net: nn.Module, batch: tuple[Tensor, ...]
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
-        """Charbonnier loss in the latent, each channel by what it is worth in pixels.
-
-        Half of the batch is at t = 1, the only time that one step sees (arXiv 2305.04457 draws
-        t evenly, which costs one-step quality).
-        """
+        """Charbonnier loss in the latent, each channel by what it is worth in pixels."""
         assert isinstance(net, Restorer)
-        _, start, target, mask = batch
-        with torch.no_grad():
-            z_aged, z_clean = self.latent.encode(torch.cat([start, target])).chunk(2)
-        t = torch.rand(len(start), device=start.device)
-        t[: len(t) // 2] = 1.0
-        at = t[:, None, None, None]
-        z = net.denoise((1 - at) * z_clean + at * z_aged, holes_of(mask), t)
-        errors = self.worth.to(z.device) * charbonnier(z - z_clean)
-        one_step = errors[: len(t) // 2].detach().mean()
-        return errors.mean(), {"one_step": one_step, "aged": self._aged(z_aged, z_clean)}
-
-    def _aged(self, z_aged: Tensor, z_clean: Tensor) -> Tensor:
-        """The loss of doing nothing, of the half at t = 1."""
-        errors = self.worth.to(z_aged.device) * charbonnier(z_aged - z_clean)
-        return errors[: len(errors) // 2].mean()
+        _, errors = latent_errors(net, self.latent, self.worth, batch)
+        return errors.mean(), {"one_step": errors[: len(errors) // 2].detach().mean()}
 
     def validate(self, net: nn.Module) -> dict[str, float]:
         """PSNR of the mean squared error of one step, decoded, over held-out worn crops."""
@@ -153,15 +125,12 @@ class HeadTask(_Task):
     def loss(
         self, net: nn.Module, batch: tuple[Tensor, ...]
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
-        """Charbonnier loss and PSNR: one decibel counts the same in mild and in heavy damage."""
+        """See `finished_loss`."""
         assert isinstance(net, Restorer)
         aged, start, target, mask = batch
         with torch.no_grad():
             restored = self.restored(net, start, mask)
-        finished = net.detail(aged, restored, mask)
-        final = ((1 + mask) * charbonnier(finished - target)).mean()
-        errors = log_error(finished, target, floor=1e-5).mean()
-        return final + 0.02 * errors, {"final": final.detach(), "psnr": -10 * errors.detach()}
+        return finished_loss(net.detail(aged, restored, mask), target, mask)
 
     def validate(self, net: nn.Module) -> dict[str, float]:
         """Mean PSNR over held-out crops (50 dB at most): finished, decoded, filled, and sound."""
@@ -176,6 +145,63 @@ class HeadTask(_Task):
         names = ("finished", "decoded", "filled")
         figures = dict(zip(names, worn.tolist(), strict=True))
         return {"score": figures["finished"] + 0.1 * float(sound), **figures, "sound": float(sound)}
+
+
+class JointTask(HeadTask):
+    """Denoiser and head together: half of the batch finished, half from all points of the way."""
+
+    name = "joint"
+
+    def __init__(self, photographs: PhotoPool, latent: Autoencoder, net: Restorer) -> None:
+        super().__init__(photographs, latent, net)
+        net.requires_grad_(True)
+        self.worth = channel_worth(latent)
+
+    def loss(
+        self, net: nn.Module, batch: tuple[Tensor, ...]
+    ) -> tuple[Tensor, dict[str, float | Tensor]]:
+        """`finished_loss` of the half at t = 1, and the denoiser's loss of all."""
+        assert isinstance(net, Restorer)
+        aged, _, target, mask = batch
+        z, errors = latent_errors(net, self.latent, self.worth, batch)
+        half = len(aged) // 2
+        restored = self.latent.decode(z[:half])
+        finished = net.detail(aged[:half], restored, mask[:half])
+        loss, figures = finished_loss(finished, target[:half], mask[:half])
+        return loss + _LATENT_WEIGHT * errors.mean(), {**figures, "latent": errors.detach().mean()}
+
+
+_TASKS: tuple[type[_Task], ...] = (DenoiserTask, HeadTask, JointTask)
+
+
+def latent_errors(
+    net: Restorer, latent: Autoencoder, worth: Tensor, batch: tuple[Tensor, ...]
+) -> tuple[Tensor, Tensor]:
+    """Predict the clean latents of a batch: the first half at t = 1, the others at any time.
+
+    Half of the batch is at the only time that one step sees (arXiv 2305.04457 draws t evenly,
+    which costs one-step quality).
+
+    Returns:
+        The predictions (N, C, h, w), and their Charbonnier errors weighted by ``worth``.
+    """
+    _, start, target, mask = batch
+    with torch.no_grad():
+        z_aged, z_clean = latent.encode(torch.cat([start, target])).chunk(2)
+    t = torch.rand(len(start), device=start.device)
+    t[: len(t) // 2] = 1.0
+    at = t[:, None, None, None]
+    z = net.denoise((1 - at) * z_clean + at * z_aged, holes_of(mask), t)
+    return z, worth.to(z.device) * charbonnier(z - z_clean)
+
+
+def finished_loss(
+    finished: Tensor, target: Tensor, mask: Tensor
+) -> tuple[Tensor, dict[str, float | Tensor]]:
+    """Charbonnier loss and PSNR: one decibel counts the same in mild and in heavy damage."""
+    final = ((1 + mask) * charbonnier(finished - target)).mean()
+    errors = log_error(finished, target, floor=1e-5).mean()
+    return final + 0.03 * errors, {"final": final.detach(), "psnr": -10 * errors.detach()}
 
 
 def charbonnier(error: Tensor, epsilon: float = 1e-3) -> Tensor:

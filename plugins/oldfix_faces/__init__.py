@@ -25,7 +25,7 @@ class DetectOptions(Options):
         20, ge=4, description="smallest face, as the shorter side of its box, in pixels"
     )
     confidence: float = Field(
-        0.7, gt=0, lt=1, description="smallest score of a face; lower finds more, also wrong ones"
+        0.5, gt=0, lt=1, description="smallest score of a face; lower finds more, also wrong ones"
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Bytes = NDArray[np.uint8]
 
 #: Sides of faces in a scene, in pixels; larger ones are found on smaller views.
-FACE_SIDES = (20.0, 170.0)
+FACE_SIDES = (16.0, 170.0)
 #: The face's box is about this part of an aligned picture's side.
 _FACE_IN_PICTURE = 0.55
 _MOST_PASTED = 7

@@ -30,7 +30,13 @@ from oldfix_diffusion.restorer import Restorer, holes_of, load_restorer, tiny_re
 from oldfix_diffusion.samplers import SAMPLERS, State
 from oldfix_diffusion.stage import squares
 from oldfix_diffusion.train_latent import LatentTask, log_error, standardise
-from oldfix_diffusion.train_restorer import DenoiserTask, HeadTask, channel_worth, charbonnier
+from oldfix_diffusion.train_restorer import (
+    DenoiserTask,
+    HeadTask,
+    JointTask,
+    channel_worth,
+    charbonnier,
+)
 
 LATENT, RESTORER = (
     next(card for card in CARDS if card.role == r) for r in ("latent-f4", "restorer")
@@ -141,10 +147,12 @@ def test_the_autoencoders_halos_are_its_reach() -> None:
 def test_the_restorers_halos_are_its_reach() -> None:
     net = positive(load_restorer(WEIGHTS / RESTORER.file))
     assert isinstance(net, Restorer)
-    holes, mask = torch.zeros(1, 16, 144, 144), torch.zeros(1, 1, 96, 96)
+    holes, mask = torch.zeros(1, 16, 144, 144), torch.zeros(1, 1, 320, 320)
     found = reach(lambda z: net.denoise(z, holes, 1.0), net.config["channels"], 144, 1)
     assert RESTORER.parts["denoise"].halo == found
-    assert RESTORER.parts["detail"].halo == reach(lambda x: net.detail(x, x / 2, mask), 3, 96, 1)
+    assert RESTORER.parts["detail"].halo == reach(
+        lambda x: net.detail(x + 1, 2 * x + 2, mask), 3, 320, 1
+    )
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
@@ -390,11 +398,12 @@ def test_the_denoisers_loss_counts_channels_by_their_pixels() -> None:
 def tiny_task(kind: str) -> LatentTask | DenoiserTask | HeadTask:
     if kind == "latent":
         return LatentTask(pool(), tiny_autoencoder())
-    net = Restorer(channels=4, widths=(8, 12), blocks=(1, 1), head=(8, 1))
-    return {"denoiser": DenoiserTask, "head": HeadTask}[kind](pool(), tiny_autoencoder(), net)
+    net = Restorer(channels=4, widths=(8, 12), blocks=(1, 1), head=((8, 8), (1, 1)))
+    kinds = {"denoiser": DenoiserTask, "head": HeadTask, "joint": JointTask}
+    return kinds[kind](pool(), tiny_autoencoder(), net)
 
 
-@pytest.mark.parametrize("kind", ["latent", "denoiser", "head"])
+@pytest.mark.parametrize("kind", ["latent", "denoiser", "head", "joint"])
 def test_tasks_learn_on_a_batch(kind: str) -> None:
     torch.manual_seed(0)
     task = tiny_task(kind)
@@ -414,7 +423,12 @@ def test_tasks_learn_on_a_batch(kind: str) -> None:
         losses.append(float(loss.detach()))
     assert losses[-1] < losses[0]
     parts = {n.split(".")[0] for n, v in task.net.state_dict().items() if not v.equal(before[n])}
-    expected = {"latent": {"encoder", "decoder"}, "denoiser": {"denoiser"}, "head": {"head"}}
+    expected = {
+        "latent": {"encoder", "decoder"},
+        "denoiser": {"denoiser"},
+        "head": {"head"},
+        "joint": {"denoiser", "head"},
+    }
     assert parts == expected[kind]
     with torch.inference_mode():
         assert np.isfinite(task.validate(task.net)["score"])

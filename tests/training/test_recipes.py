@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +108,15 @@ def test_publishing_fills_a_card(tmp_path: Path) -> None:
     assert facts["figures"] == figures
     assert facts["run"]["photographs"] == 1
     assert facts["run"]["settings"]["phases"]["first"]["share"] == 0.25
+
+
+@pytest.mark.parametrize("recipe", ["cpu", "gpu"])
+def test_every_network_that_can_be_trained_has_its_recipes(tmp_path: Path, recipe: str) -> None:
+    asked = request(tmp_path, recipe=recipe)
+    trainable = [card for card in discover().cards.values() if card.train]
+    assert trainable
+    for card in trainable:
+        module = import_module(card.train.partition(":")[0])
+        file = Path(str(module.__file__)).with_name("training.toml")
+        phases = read_recipe(file, card.id, asked).phases.values()
+        assert sum(phase.share for phase in phases) == pytest.approx(1.0)
