@@ -78,6 +78,22 @@ def inpaint_navier_stokes(image: Image, mask: Image) -> Image:
     return _inpaint(image, mask, cv2.INPAINT_NS)
 
 
+def inpaint_biharmonic(image: Image, mask: Image) -> Image:
+    """Fill the mask (> 0.5) smoothly: the biharmonic equation, solved exactly (scikit-image).
+
+    About 0.1 s for a square of 384 pixels with a few percent damaged, and a good second where
+    half of it is. A picture without a sound pixel comes back as it is.
+    """
+    from skimage.restoration import inpaint_biharmonic as solve
+
+    marked = mask > 0.5
+    if marked.all() or not marked.any():
+        return image
+    filled = _limited(solve(image.astype(np.float64), marked, channel_axis=-1))
+    result: Image = np.where(marked[..., None], filled, image)
+    return result
+
+
 def scratch_scores(image: Image) -> Image:
     """Score each pixel by its distance in luma from the 7x7 median around it, in [0, 1].
 

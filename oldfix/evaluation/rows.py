@@ -103,6 +103,7 @@ CLASSICAL: Mapping[str, tuple[Row | Skipped, ...]] = {
         *_DENOISERS,
         _classic("Telea", "true mask, OpenCV", classical.inpaint_telea, DEFECTS),
         _classic("Navier-Stokes", "true mask, OpenCV", classical.inpaint_navier_stokes, DEFECTS),
+        _classic("biharmonic", "true mask, scikit-image", classical.inpaint_biharmonic, DEFECTS),
         _classic("Telea, then non-local means", "true mask, OpenCV", _telea_then_means, DEFECTS),
     ),
     "denoise": (*_IDENTITY, *_DENOISERS, _bm3d()),

@@ -62,7 +62,10 @@ def test_noise_level_of_one_pixel():
     assert classical.noise_level(np.ones((1, 5, 3), np.float32)) == 0
 
 
-@pytest.mark.parametrize("fill", [classical.inpaint_telea, classical.inpaint_navier_stokes])
+@pytest.mark.parametrize(
+    "fill",
+    [classical.inpaint_telea, classical.inpaint_navier_stokes, classical.inpaint_biharmonic],
+)
 def test_inpainting_changes_the_mask_alone(fill, portrait):
     mask = np.zeros(portrait.shape[:2], np.float32)
     mask[40:43] = 1
@@ -71,6 +74,23 @@ def test_inpainting_changes_the_mask_alone(fill, portrait):
     np.testing.assert_array_equal(filled[mask == 0], scratched[mask == 0])
     inside, _ = metrics.masked_psnr(filled, portrait, mask)
     assert inside > metrics.masked_psnr(scratched, portrait, mask)[0] + 10
+
+
+def test_biharmonic_inpainting_goes_on_with_a_slope():
+    """Its solutions include every plane, which filling with neighbours does not give back."""
+    ramp = np.linspace(0.1, 0.9, 40, dtype=np.float32)
+    plane = np.repeat((ramp[:, None] * 0.5 + ramp * 0.5)[..., None], 3, axis=2)
+    mask = np.zeros(plane.shape[:2], np.float32)
+    mask[10:18, 12:30] = 1
+    holed = np.where(mask[..., None] > 0, np.float32(1), plane)
+    np.testing.assert_allclose(classical.inpaint_biharmonic(holed, mask), plane, atol=1e-4)
+    assert np.abs(classical.inpaint_telea(holed, mask) - plane).max() > 0.005
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_biharmonic_inpainting_without_anything_to_fill_or_to_fill_from(value, portrait):
+    mask = np.full(portrait.shape[:2], value, np.float32)
+    np.testing.assert_array_equal(classical.inpaint_biharmonic(portrait, mask), portrait)
 
 
 def test_scratches_score_highest(portrait):
