@@ -17,6 +17,11 @@ CONVENTIONS = {
     "ssim_face": "SSIM of the face alone, as above",
     "ciede2000": "mean colour difference over pixels, D65",
     "colourfulness_gap": "absolute difference in Hasler-Suesstrunk colourfulness (0-255 scale)",
+    "colourfulness_share": "Hasler-Suesstrunk colourfulness of the result in percent of the "
+    "truth's, mean over pictures; truths below 15 (0-255 scale: not even slightly "
+    "colourful), which a touch of colour outdoes many times, left out",
+    "psnr_chroma": "PSNR over CIELAB a* and b* together, D65, range 255: their units are those of "
+    "8-bit Lab files; L* does not count",
     "luminance_error": "largest absolute difference in L* from the input",
     "average_precision": "area under precision over recall, in steps, per pixel; stages that give "
     "a mask are run at nine thresholds, without cleaning or growing the marks, to rank the pixels; "
@@ -39,6 +44,8 @@ CONVENTIONS = {
 LOWER_IS_BETTER = frozenset(
     {"ciede2000", "colourfulness_gap", "false_marks", "landmark_error", "luminance_error"}
 )
+#: Metrics that are best at a value, with less and more alike being worse.
+TARGETS = {"colourfulness_share": 100}
 #: Metrics whose mean is that of the squared error behind the decibels.
 POOLED_DECIBELS = frozenset({"psnr_pooled"})
 #: Metrics that are one sum over all pictures divided by another.
@@ -46,6 +53,13 @@ RATIOS = {
     "face_recall": ("faces_hit", "faces_true"),
     "face_precision": ("faces_hit", "faces_found"),
 }
+
+
+def direction(metric: str) -> str:
+    """Which way is better, as a mark behind a column's name."""
+    if metric in TARGETS:
+        return f"→ {TARGETS[metric]}"
+    return "↓" if metric in LOWER_IS_BETTER else "↑"
 
 
 def measured(metrics: Iterable[str]) -> tuple[str, ...]:

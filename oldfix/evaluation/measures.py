@@ -16,6 +16,8 @@ from oldfix.photo import DEFECTS, FACES
 
 #: Equal pictures count as this many dB, so that a mean stays a number.
 _EQUAL_DB = 100.0
+#: Colourfulness (0-255 scale) from which Hasler and Suesstrunk call a picture slightly colourful.
+_SLIGHTLY_COLOURFUL = 15.0
 #: Metrics of a map of scores rather than of the mask.
 RANKING = frozenset(
     {"average_precision", "average_precision_visible", "roc_auc", "roc_auc_visible"}
@@ -75,6 +77,14 @@ def _colourfulness_gap(output: Any, sample: Sample) -> float:
     return abs(metrics.colourfulness(output) - metrics.colourfulness(sample.truth))
 
 
+def _colourfulness_share(output: Any, sample: Sample) -> float:
+    """Percent of the truth's colourfulness; nan where there is next to none."""
+    wanted = metrics.colourfulness(sample.truth)
+    if wanted < _SLIGHTLY_COLOURFUL:
+        return float("nan")
+    return 100 * metrics.colourfulness(output) / wanted
+
+
 def _luminance_error(output: Any, sample: Sample) -> float:
     return float(np.abs(luminance(output) - luminance(sample.image)).max())
 
@@ -90,6 +100,8 @@ MEASURES: dict[str, Measure] = {
     "ssim_face": partial(_of_face, metrics.ssim),
     "ciede2000": lambda output, sample: metrics.ciede2000(output, sample.truth),
     "colourfulness_gap": _colourfulness_gap,
+    "colourfulness_share": _colourfulness_share,
+    "psnr_chroma": lambda output, sample: _decibels(metrics.psnr_chroma(output, sample.truth)),
     "luminance_error": _luminance_error,
     "average_precision": lambda scores, sample: metrics.average_precision(scores, sample.truth),
     "average_precision_visible": partial(_seen, metrics.average_precision),

@@ -48,6 +48,25 @@ def masked_psnr(image: Array, reference: Array, mask: Array) -> tuple[float, flo
     return _mean_decibels(error[inside]), _mean_decibels(error[~inside])
 
 
+def psnr_chroma(image: Array, reference: Array) -> float:
+    """PSNR in dB over CIELAB a* and b* together (D65, range 255); inf when they are equal.
+
+    L* does not count, so a colourizer that keeps luminance is measured by its colours alone.
+
+    Args:
+        image: (H, W, 3) RGB in [0, 1], sRGB-encoded.
+        reference: the same shape.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    from skimage.color import rgb2lab
+
+    _same_shape(image, reference)
+    chroma = (rgb2lab(np.asarray(p, np.float64))[..., 1:] / 255 for p in (image, reference))
+    return _decibels(_squared_error(*chroma).mean())
+
+
 def ssim(image: Array, reference: Array) -> float:
     """Structural similarity with Wang's window (scikit-image; Wang et al. 2004).
 

@@ -17,6 +17,7 @@ from oldfix.evaluation.columns import (
     LOWER_IS_BETTER,
     POOLED_DECIBELS,
     RATIOS,
+    direction,
 )
 
 _RESAMPLES = 1000
@@ -190,7 +191,7 @@ def _grid(table: Table) -> list[str]:
     seed = int(table.facts.get("seed", 0))
     base = next((result for result in table.results if result.kind == "identity"), None)
     headline = table.metrics[0]
-    names = [f"{m} {'↓' if m in LOWER_IS_BETTER else '↑'}" for m in table.metrics]
+    names = [f"{m} {direction(m)}" for m in table.metrics]
     head = ["row", *names, *([f"gain in {headline}"] if base else []), "s/MP", "n"]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     for result in table.results:

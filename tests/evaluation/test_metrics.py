@@ -52,6 +52,22 @@ def test_masked_psnr_without_pixels_is_nan(pair):
     assert outside == pytest.approx(metrics.psnr(*pair))
 
 
+def test_chroma_psnr_by_hand():
+    first = color.lab2rgb(np.full((4, 4, 3), (60.0, 10.0, 5.0)))
+    second = color.lab2rgb(np.full((4, 4, 3), (60.0, 13.0, 9.0)))
+    expected = 10 * math.log10(255**2 / ((3**2 + 4**2) / 2))
+    assert metrics.psnr_chroma(first, second) == pytest.approx(expected, abs=0.01)
+
+
+def test_chroma_psnr_does_not_see_luminance():
+    dark, light = (
+        color.lab2rgb(np.dstack([np.full((4, 4), level), *np.full((2, 4, 4), 8.0)]))
+        for level in (40.0, 70.0)
+    )
+    assert metrics.psnr(dark, light) < 15
+    assert metrics.psnr_chroma(dark, light) > 80
+
+
 def direct_ssim(x: np.ndarray, y: np.ndarray) -> float:
     """Wang's formula window by window, for one channel."""
     ramp = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from oldfix import FACES, Face
+from oldfix.evaluation.columns import direction
 from oldfix.evaluation.contact import best_median_worst, picture_of
 from oldfix.evaluation.facecounts import box_overlap, judge
 from oldfix.evaluation.measures import MEASURES
@@ -73,6 +74,25 @@ def test_the_page_shows_rows_conventions_and_what_is_missing():
     assert "seed 4" in page
     assert "- **theirs**: needs weights" in page
     assert "D65" in page
+
+
+def test_shares_are_best_at_a_hundred():
+    page = to_markdown(table(colourfulness_share=[40.0, 80.0]))
+    assert "| colourfulness_share → 100 |" in page
+    assert "| 60 (40 – 80) |" in page
+    assert direction("psnr") == "↑"
+
+
+def test_share_of_colourfulness_is_that_of_the_truth():
+    rng = np.random.default_rng(2)
+    vivid = rng.uniform(0, 1, (8, 8, 3)).astype(np.float32)
+    grey = np.repeat(vivid.mean(axis=2, keepdims=True), 3, axis=2)
+    half = grey + (vivid - grey) / 2
+    share = MEASURES["colourfulness_share"]
+    assert share(half, Sample("x", grey, truth=vivid)) == pytest.approx(50, rel=1e-3)
+    assert share(grey, Sample("x", grey, truth=vivid)) == pytest.approx(0, abs=1e-3)
+    pale = grey + (vivid - grey) / 20
+    assert math.isnan(share(vivid, Sample("x", grey, truth=pale)))
 
 
 def test_json_has_no_nan():
