@@ -50,6 +50,19 @@ def test_unknown_set_is_named_with_a_cure():
         load_set("restor")
 
 
+@pytest.mark.parametrize("kind", ["tone", "sound"])
+def test_tone_is_measured_on_landscapes_and_portraits_faded_and_sound(kind, tmp_path):
+    for name in ("eval/Kodak24/k.png", "faces/val/f.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        Pillow.fromarray(data.astronaut()[:32, :32]).save(tmp_path / name)
+    picked = []
+    for chosen in (load_set(kind), load_set(f"{kind}-faces")):
+        assert "restore-tone" in chosen.stages
+        assert "ciede2000" in chosen.metrics
+        picked += [path.name for path in pick_files(chosen, tmp_path)]
+    assert picked == ["k.png", "f.png"]
+
+
 def test_folder_without_pictures(tmp_path):
     with pytest.raises(UsageError, match="holds no picture"):
         pick_files(load_set("sound"), tmp_path)
