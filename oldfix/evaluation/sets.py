@@ -5,8 +5,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from oldfix.errors import UsageError
 from oldfix.options import did_you_mean
@@ -28,7 +29,8 @@ class EvaluationSet(BaseModel):
         metrics: what is measured; the first decides what is best and worst.
         published: method -> figure that was not measured here.
         patterns: globs below the data folder.
-        first, every: of the pictures found, every so-manieth from this one on is a candidate.
+        first, every: of a pattern's pictures, every so-manieth from this one on is a candidate; a
+            number for each pattern, or none for all of them.
         pair: what the name of a question's file has, and what its answer's has instead.
         recipe: damage recipe of the folder ``recipes`` or of `oldfix.degrade`, or empty.
         without: kinds of damage left out of the recipe.
@@ -50,13 +52,19 @@ class EvaluationSet(BaseModel):
     published: Mapping[str, str] = Field(default_factory=dict)
     patterns: tuple[str, ...]
     first: int = Field(0, ge=0)
-    every: int = Field(1, ge=1)
+    every: tuple[Annotated[int, Field(ge=1)], ...] = ()
     pair: tuple[str, str] | None = None
     recipe: str = ""
     without: tuple[str, ...] = ()
     sigma: float = Field(0, ge=0)
     crop: int = Field(ge=0)
     count: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _every_fits(self) -> Self:
+        if self.every and len(self.every) != len(self.patterns):
+            raise ValueError(f"{self.name}: every needs one number for each of its patterns")
+        return self
 
     @property
     def family(self) -> str:
@@ -116,8 +124,12 @@ def pick_files(chosen: EvaluationSet, data: Path, limit: int | None = None) -> l
     Raises:
         UsageError: the folder holds no picture, or no pair where the set asks for pairs.
     """
-    found = [path for pattern in chosen.patterns for path in _pictures(data, pattern)]
-    found = found[chosen.first :: chosen.every] or _pictures(data, "**/*")
+    strides = chosen.every or (1,) * len(chosen.patterns)
+    found = [
+        path
+        for pattern, stride in zip(chosen.patterns, strides, strict=True)
+        for path in _pictures(data, pattern)[chosen.first :: stride]
+    ] or _pictures(data, "**/*")
     if not found:
         kinds = ", ".join(sorted(_SUFFIXES))
         raise UsageError(f"{data}: holds no picture ({kinds}); give --data a folder that does")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from pydantic import ValidationError
 from skimage import data
 
 from oldfix import DEFECTS, FACES, REFERENCES, UsageError
@@ -13,7 +14,7 @@ from oldfix.evaluation.columns import CONVENTIONS, measured
 from oldfix.evaluation.measures import MEASURES
 from oldfix.evaluation.rows import CLASSICAL
 from oldfix.evaluation.samples import recipe_of, samples
-from oldfix.evaluation.sets import choose_sets, load_set, load_sets, pick_files
+from oldfix.evaluation.sets import EvaluationSet, choose_sets, load_set, load_sets, pick_files
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,21 @@ def test_every_fifth_photograph_of_people_is_asked_about(tmp_path):
         Pillow.fromarray(data.astronaut()[:16, :16]).save(people / f"p{index:02}.png")
     picked = pick_files(load_set("detection-people"), tmp_path)
     assert [path.stem for path in picked] == ["p04", "p09"]
+
+
+def test_scratches_are_looked_for_in_all_of_kodak_and_every_other_of_cbsd(tmp_path):
+    for name in [f"Kodak24/k{i}.png" for i in range(3)] + [f"CBSD68/c{i}.png" for i in range(5)]:
+        path = tmp_path / "eval" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Pillow.fromarray(data.astronaut()[:16, :16]).save(path)
+    picked = pick_files(load_set("scratches"), tmp_path)
+    assert [path.stem for path in picked] == ["k0", "k1", "k2", "c0", "c2", "c4"]
+
+
+def test_each_pattern_has_its_stride():
+    values = load_set("scratches").model_dump()
+    with pytest.raises(ValidationError, match="every needs one number for each"):
+        EvaluationSet(**{**values, "every": [2]})
 
 
 def test_noise_has_the_strength_it_is_named_after(tmp_path):
