@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oldfix.cli.byeye import EvalFlags, photographs
 from oldfix.cli.console import say, say_json, tell
 from oldfix.errors import UsageError
 
@@ -16,51 +17,29 @@ if TYPE_CHECKING:
     from oldfix.runner import Runner
 
 
-@dataclass(frozen=True)
-class BlindFlags:
-    """Options of the command.
-
-    Attributes:
-        out: folder that the sheets and the key are in.
-        seed: of the orders, and of everything random in a pipeline.
-        device: where pipelines run.
-        as_json: print JSON.
-    """
-
-    out: Path
-    seed: int
-    device: str
-    as_json: bool
-
-
-def compare(arguments: Sequence[str], votes: Sequence[Path], flags: BlindFlags) -> None:
+def compare(arguments: Sequence[str], flags: EvalFlags) -> None:
     """Write a blind comparison of A and B, or count votes.
 
     Raises:
         UsageError: too few arguments, or both at once.
     """
-    if votes:
+    if flags.score:
         if arguments:
             raise UsageError("eval blind: takes either A B PHOTO... or --score VOTES")
-        _score(votes, flags)
+        _score(flags)
         return
     if len(arguments) < 3:
         raise UsageError("eval blind: needs A, B and photographs, or --score VOTES")
     _write(arguments, flags)
 
 
-def _write(arguments: Sequence[str], flags: BlindFlags) -> None:
+def _write(arguments: Sequence[str], flags: EvalFlags) -> None:
     from oldfix.evaluation.blind import write_blind
-    from oldfix.files.find import find_photos
     from oldfix.runner import Runner
 
-    found, problems = find_photos(arguments[2:])
-    missing = [one.path for one in found if not one.path.exists()]
-    if problems or missing:
-        raise UsageError(str(problems[0] if problems else f"{missing[0]}: does not exist"))
+    photos = photographs(arguments[2:], flags.limit)
     with Runner(device=flags.device, seed=flags.seed) as runner:
         first, second = (_contestant(name, runner) for name in arguments[:2])
-        photos = [one.path for one in found]
         written = write_blind((first, second), photos, flags.out, seed=flags.seed, say=tell)
     for photo in written.same:
         tell(f"{photo}: left out, A and B give the same picture")
@@ -71,11 +50,11 @@ def _write(arguments: Sequence[str], flags: BlindFlags) -> None:
     say(f"key, not for them: {written.key}")
 
 
-def _score(votes: Sequence[Path], flags: BlindFlags) -> None:
+def _score(flags: EvalFlags) -> None:
     from oldfix.evaluation.blind import KEY_NAME
     from oldfix.evaluation.votes import score_votes
 
-    score = score_votes(votes, flags.out / KEY_NAME)
+    score = score_votes(flags.score, flags.out / KEY_NAME)
     if flags.as_json:
         say_json(_plain(asdict(score)))
         return

@@ -3,48 +3,53 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from oldfix.cli.blind import BlindFlags, compare
+from oldfix.cli.aged import mix
+from oldfix.cli.blind import compare
+from oldfix.cli.byeye import EvalFlags
 from oldfix.cli.console import say, say_json, say_table, tell
-from oldfix.cli.options import AsJson, Device, Seed
+from oldfix.cli.options import flat
+from oldfix.cli.survey import survey
 from oldfix.errors import UsageError
 
+#: Comparisons by eye: they take photographs rather than a set.
+_BY_EYE: Mapping[str, Callable[[list[str], EvalFlags], None]] = {
+    "blind": compare,
+    "survey": survey,
+    "aged": mix,
+}
 
+
+@flat
 def evaluate(
     name: Annotated[
-        str, typer.Argument(metavar="[SET|all|blind]", help="All sets are listed if none.")
+        str,
+        typer.Argument(metavar="[SET|all|blind|survey|aged]", help="All sets are listed if none."),
     ] = "",
-    blind: Annotated[
+    shown: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[A B PHOTO...]",
-            help="For blind: two pipelines, or folders of finished pictures, and photographs.",
+            metavar="[PHOTO...]",
+            help="For blind: A, B (pipelines, or folders of finished pictures), photographs. "
+            "For survey: photographs. For aged: sound photographs, old ones.",
         ),
     ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FOLDER", help="Pictures to measure on.")
     ] = None,
-    out: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER")] = Path("out/eval"),
-    seed: Seed = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many pictures.")] = None,
     rivals: Annotated[
         Path | None,
         typer.Option(
             "--rivals", metavar="FOLDER", help="Published networks to measure too [$OLDFIX_RIVALS]."
         ),
     ] = None,
-    score: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--score", metavar="VOTES", help="For blind: count a judge's votes; repeat for more."
-        ),
-    ] = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
+    *,
+    flags: EvalFlags,
 ) -> None:
     """Measure the stages on a set of pictures.
 
@@ -53,23 +58,38 @@ def evaluate(
 
     `eval blind A B PHOTO...` compares two results by eye: shuffled sheets and an empty ballot go
     to the folder `blind` below -o, and the key beside it; `eval blind --score VOTES` counts.
+
+    `eval survey PHOTO...` shows what a pipeline does to photographs without a truth: before and
+    after, the most changed places at full size, measures, and a table for verdicts, which
+    `eval survey --score TABLE` counts.
+
+    `eval aged SOUND OLD` ages sound photographs and shuffles them among old ones, with a key.
     """
-    if name == "blind":
-        compare(blind or [], score or [], BlindFlags(out, seed, device, as_json))
+    if name in _BY_EYE:
+        if data or rivals:
+            raise UsageError(f"eval {name}: --data and --rivals go with sets; name photographs")
+        flags.refuse_strays(name)
+        _BY_EYE[name](shown or [], flags)
         return
-    if blind or score:
-        raise UsageError(f"eval {name}: takes one set; A, B, photos and --score go with 'blind'")
+    if shown:
+        raise UsageError(f"eval {name}: takes one set; photographs go with {', '.join(_BY_EYE)}")
+    flags.refuse_strays(name)
     if not name:
-        _list(as_json=as_json)
+        _list(as_json=flags.as_json)
         return
     if data is None:
         raise UsageError(f"eval {name}: needs photographs; add --data FOLDER")
+    _measure(name, data, rivals, flags)
+
+
+def _measure(name: str, data: Path, rivals: Path | None, flags: EvalFlags) -> None:
     from oldfix.evaluation.evaluate import Evaluation, open_host
     from oldfix.evaluation.rivals import Rivals
 
-    host = open_host(device=device, seed=seed)
-    page = Evaluation(data, out, seed, limit, host, tell, Rivals.open(rivals)).run(name)
-    if as_json:
+    host = open_host(device=flags.device, seed=flags.seed)
+    found = Rivals.open(rivals)
+    page = Evaluation(data, flags.out, flags.seed, flags.limit, host, tell, found).run(name)
+    if flags.as_json:
         say_json(_tables(page.with_suffix(".json")))
         return
     say(page.read_text("utf-8"))

@@ -30,6 +30,45 @@ def test_blind_compares_a_pipeline_with_finished_pictures(
     assert (counted["votes_a"], counted["votes_b"], counted["share"]) == (3, 0, 1)
 
 
+def test_a_survey_of_a_pipeline_and_its_verdicts(cli: Cli, album: Path, tmp_path: Path) -> None:
+    pipeline, out = tmp_path / "lighter.toml", tmp_path / "out"
+    pipeline.write_text('name = "lighter"\n[[step]]\nuse = "lighten"\n')
+    result = cli("eval", "survey", album, "-p", pipeline, "--limit", 2, "-o", out)
+    assert result.exit_code == 0, result.stderr
+    assert "2 photographs, 0 failed" in result.stdout
+    table = out / "verdicts.md"
+    table.write_text(table.read_text().replace("a.png |  |", "a.png | better |"))
+    assert "better: 1, 100.0%" in cli("eval", "survey", "--score", table).stdout
+    counted = json.loads(cli("eval", "survey", "--score", table, "--json").stdout)
+    assert (counted["better"], counted["missing"]) == (1, 1)
+    assert counted["shares"]["worse"]["share"] == 0
+    again = cli("eval", "survey", album, "-p", pipeline, "-o", out)
+    assert (again.exit_code, "may hold verdicts" in again.stderr) == (2, True)
+
+
+def test_a_survey_uses_the_preset_and_names_what_failed(
+    cli: Cli, album: Path, tmp_path: Path
+) -> None:
+    (album / "broken.jpg").write_text("no picture")
+    result = cli("eval", "survey", album, "-o", tmp_path / "out", "--json")
+    assert result.exit_code == 4
+    assert "broken.jpg" in result.stderr
+    made = json.loads(result.stdout)
+    assert (made["done"], len(made["failed"])) == (3, 1)
+    rows = json.loads((tmp_path / "out" / "survey.json").read_text())["photographs"]
+    assert all(row["marked_percent"] > 0 and row["faces_found"] == 0 for row in rows)
+
+
+def test_aged_photographs_are_mixed_with_old_ones(cli: Cli, album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = cli("eval", "aged", album, album / "sub", "--recipe", "tone", "-o", out)
+    assert result.exit_code == 0, result.stderr
+    assert "1 photographs of each kind" in result.stdout
+    key = json.loads((out / "aged-key.json").read_text())
+    assert key["recipe"] == "tone"
+    assert sorted(entry["aged"] for entry in key["pictures"].values()) == [False, True]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -39,6 +78,15 @@ def test_blind_compares_a_pipeline_with_finished_pictures(
         (("blind", "a", "b", "c", "--score", "v.csv"), "either A B PHOTO... or --score"),
         (("blind", "--score", "v.csv", "-o", "gone"), "is no key of a blind comparison"),
         (("sound", "more", "--data", "."), "eval sound: takes one set"),
+        (("survey",), "needs photographs, or --score TABLE"),
+        (("survey", "a", "--score", "v.md"), "either PHOTO... or --score"),
+        (("survey", "{photo}", "-p", "restroe"), "did you mean 'restore'"),
+        (("survey", "{photo}", "--recipe", "tone"), "--recipe goes with 'aged' alone"),
+        (("aged", "{photo}"), "needs sound photographs and old ones"),
+        (("aged", "{photo}", "{photo}", "--recipe", "tome"), "did you mean 'tone'"),
+        (("aged", "{photo}", "{photo}", "--data", "."), "--data and --rivals go with sets"),
+        (("sound", "--data", ".", "--score", "v"), "--score goes with 'blind' and 'survey' alone"),
+        (("sound", "--data", ".", "-p", "mine"), "-p goes with 'survey' alone"),
         (("soundd", "--data", "."), "did you mean 'sound'"),
         (("sound", "--data", ".", "--rivals", "gone"), "--rivals gone: is no folder"),
     ],
