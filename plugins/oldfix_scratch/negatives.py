@@ -1,8 +1,8 @@
-"""Thin things that belong to the picture: what a detector of scratches must not mark.
+"""Small things that belong to the picture: what a detector of scratches must not mark.
 
-Photographs hold too few wires, masts, hairs, letters and railings for a network to learn the
-difference, so training draws some into the clean picture before it is aged. They are sound:
-the truth does not mark them.
+Photographs hold too few wires, masts, hairs, letters, railings, petals, buttons and frills for a
+network to learn the difference, so training draws some into the clean picture before it is aged.
+They are sound: the truth does not mark them.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def draw_sound_structures(image: Image, rng: Rng) -> Image:
         rng: source of all randomness.
 
     Returns:
-        (H, W, 3) float32: wires, bundles of hair, grids, letters or fringes, in tones and with
-        the softness that things in a picture have.
+        (H, W, 3) float32: wires, bundles of hair, grids, letters, fringes, dots, petals or
+        frills, in tones and with the shading and softness that things in a picture have.
     """
     out = image
     for _ in range(rng.integers(1, 3)):
@@ -41,15 +41,25 @@ def draw_sound_structures(image: Image, rng: Rng) -> Image:
 
 
 def _painted(image: Image, canvas: Canvas, rng: Rng) -> Image:
-    """Blend a tone over the picture where the canvas is drawn."""
+    """Blend a shaded tone over the picture where the canvas is drawn."""
     alpha = canvas.astype(np.float32) / 255
     if rng.random() < 0.5:
         alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 1.2))
-    dark = rng.random() < 0.65
+    dark = rng.random() < 0.5
     tone = rng.uniform(0.0, 0.45) if dark else rng.uniform(0.5, 1.0)
-    colour = np.clip(tone + rng.normal(0, 0.06, 3), 0, 1).astype(np.float32)
-    alpha = (alpha * rng.uniform(0.35, 1.0))[..., None]
+    tint = (tone + rng.normal(0, 0.06, 3)).astype(np.float32)
+    colour = np.clip(tint + _shading(canvas.shape, rng)[..., None], 0, 1)
+    alpha = (alpha * (1 - 0.65 * rng.random() ** 2))[..., None]
     return np.asarray(image * (1 - alpha) + colour * alpha, np.float32)
+
+
+def _shading(shape: tuple[int, ...], rng: Rng) -> Image:
+    """Light that varies over a few pixels: paper laid bare is flat, things are not."""
+    height, width = shape
+    cells = rng.uniform(4, 16)
+    coarse = rng.normal(0, rng.uniform(0.03, 0.12), (round(height / cells), round(width / cells)))
+    smooth = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(smooth, np.float32)
 
 
 def _wires(canvas: Canvas, rng: Rng) -> None:
@@ -118,7 +128,79 @@ def _fringe(canvas: Canvas, rng: Rng) -> None:
         _line(canvas, np.stack([start, end]), 1, int(rng.integers(120, 256)))
 
 
-_KINDS: tuple[Callable[[Canvas, Rng], None], ...] = (_wires, _hairs, _grid, _letters, _fringe)
+def _dots(canvas: Canvas, rng: Rng) -> None:
+    """Dotted cloth, buttons or pearls: equal discs on a grid, or one after another on a curve."""
+    height, width = canvas.shape
+    radius, gap = rng.uniform(0.8, 5), rng.uniform(5, 18)
+    if rng.random() < 0.5:
+        turn, reach = rng.uniform(0, np.pi), int(max(height, width) / gap)
+        steps = gap * (np.mgrid[-reach:reach, -reach:reach].reshape(2, -1).T + rng.normal(0, 0.05))
+        cosine, sine = np.cos(turn), np.sin(turn)
+        places = steps @ np.array([[cosine, sine], [-sine, cosine]]) + [width / 2, height / 2]
+        _discs(canvas, places, radius)
+        _keep_a_window(canvas, rng)
+        return
+    turn = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.15) * np.arange(rng.integers(3, 16))
+    path = np.cumsum(gap * np.stack([np.cos(turn), np.sin(turn)], axis=1), axis=0)
+    _discs(canvas, rng.uniform(0, [width, height]) + path - path.mean(axis=0), radius)
+
+
+def _petals(canvas: Canvas, rng: Rng) -> None:
+    """Flowers, ribbons or leaves: ellipses around common centres."""
+    for _ in range(rng.integers(1, 4)):
+        centre = rng.uniform(0, canvas.shape[::-1])
+        length, count = rng.uniform(3, 20), int(rng.integers(2, 9))
+        slim, start = rng.uniform(0.3, 0.8), rng.uniform(0, 360)
+        for index in range(count):
+            angle = start + 360 * index / count + rng.normal(0, 8)
+            away = length * np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
+            axes = (length * rng.uniform(0.7, 1.0), length * slim)
+            _ellipse(canvas, centre + away, axes, angle, int(rng.integers(150, 256)))
+
+
+def _frill(canvas: Canvas, rng: Rng) -> None:
+    """A collar or hem of lace: scallops along a curve, with holes."""
+    height, width = canvas.shape
+    size, count = rng.uniform(4, 14), int(rng.integers(4, 16))
+    turn = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.3) * np.linspace(0, 3, count)
+    path = np.cumsum(size * 1.3 * np.stack([np.cos(turn), np.sin(turn)], axis=1), axis=0)
+    path += rng.uniform(0, [width, height]) - path.mean(axis=0)
+    _line(canvas, path, max(1, int(size * rng.uniform(0.5, 1.2))))
+    _discs(canvas, path + rng.normal(0, size / 8, path.shape), size * rng.uniform(0.6, 1.0))
+    if rng.random() < 0.7:
+        holes = path[:, None] + rng.normal(0, size / 3, (count, int(rng.integers(1, 5)), 2))
+        _discs(canvas, holes.reshape(-1, 2), rng.uniform(0.6, size / 5), 0)
+
+
+_KINDS: tuple[Callable[[Canvas, Rng], None], ...] = (
+    _wires,
+    _hairs,
+    _grid,
+    _letters,
+    _fringe,
+    _dots,
+    _petals,
+    _frill,
+)
+
+
+def _discs(canvas: Canvas, places: NDArray[np.float64], radius: float, value: int = 255) -> None:
+    """Draw equal discs at (N, 2) points (x, y) in pixels."""
+    for place in places:
+        _ellipse(canvas, place, (radius, radius), 0, value)
+
+
+def _ellipse(
+    canvas: Canvas,
+    centre: NDArray[np.float64],
+    axes: tuple[float, float],
+    angle: float,
+    value: int,
+) -> None:
+    """Draw a filled ellipse; lengths in pixels, the angle in degrees."""
+    x, y, across, down = (round(float(v) * (1 << _SHIFT)) for v in (*centre, *axes))
+    size = (max(across, 1), max(down, 1))
+    cv2.ellipse(canvas, (x, y), size, angle, 0, 360, value, -1, cv2.LINE_AA, _SHIFT)
 
 
 def _line(canvas: Canvas, points: NDArray[np.float64], thickness: int, value: int = 255) -> None:
