@@ -70,6 +70,7 @@ KINDS: Mapping[str, Damage] = {
         noise.speckle,
         noise.banding,
         jpeg.jpeg,
+        jpeg.small_copy,
     )
 }
 

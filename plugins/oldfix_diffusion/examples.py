@@ -14,7 +14,13 @@ from oldfix_diffusion.fill import filled
 #: Side of an example in pixels.
 CROP = 128
 #: How often each recipe is used. Real photographs are grainier than most of old-photo.
-RECIPES = {"old-photo": 0.6, "bopbtl": 0.25, "gaussian-25": 0.05, "scratches": 0.1}
+RECIPES = {
+    "old-photo": 0.5,
+    "bopbtl": 0.2,
+    "small-copy": 0.15,
+    "gaussian-25": 0.05,
+    "scratches": 0.1,
+}
 #: Share of sound examples with faint grain of their own, which is not damage.
 _OWN_GRAIN = 0.5
 _Image = NDArray[np.float32]

@@ -10,7 +10,7 @@ from oldfix.degrade import KINDS
 from oldfix.degrade.blur import defocus, lens_blur, low_resolution, motion_blur
 from oldfix.degrade.fields import normal, smooth_field
 from oldfix.degrade.grain import grain
-from oldfix.degrade.jpeg import jpeg
+from oldfix.degrade.jpeg import jpeg, small_copy
 from oldfix.degrade.light import luma, to_linear, to_srgb
 from oldfix.degrade.noise import gaussian_noise, sensor_noise
 
@@ -250,6 +250,16 @@ def test_jpeg_costs_more_at_lower_quality():
     losses = [np.abs(jpeg(image, rng=rng, quality=q) - image).mean() for q in (95, 60, 20)]
     assert losses == sorted(losses)
     assert losses[0] < losses[2] / 2
+
+
+def test_a_small_copy_has_the_blocks_of_its_file_enlarged():
+    rng = np.random.default_rng(0)
+    image = gaussian_noise(picture(6), rng=rng, std=8.0, colour=0.0)
+    copy = small_copy(image, rng=rng, factor=2.0, quality=5)
+    assert copy.shape == image.shape
+    steps = np.abs(np.diff(copy.mean(axis=2), axis=1)).mean(axis=0)
+    at_blocks = steps[15::16].mean()  # the file's blocks of 8 pixels are 16 wide here
+    assert at_blocks > 1.5 * np.delete(steps, slice(15, None, 16)).mean()
 
 
 def test_grey_is_grey_and_plates_see_blue():
