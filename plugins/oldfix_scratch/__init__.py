@@ -25,10 +25,10 @@ class ScratchOptions(Options):
 
     model: str = Field("auto", description="weights to use; auto takes the best installed")
     threshold: float = Field(
-        0.7, gt=0, lt=1, description="an area is marked if its probability reaches this somewhere"
+        0.85, gt=0, lt=1, description="an area is marked if its probability reaches this somewhere"
     )
     low_threshold: float = Field(
-        0.3, gt=0, lt=1, description="and extends as far as the probability stays above this"
+        0.15, gt=0, lt=1, description="and extends as far as the probability stays above this"
     )
     min_area_px: int = Field(6, ge=1, le=10_000, description="smaller marked areas are dropped")
     grow_px: int = Field(1, ge=0, le=32, description="the marks are widened by this many pixels")
