@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         to_lab as to_lab,
         with_luminance_of as with_luminance_of,
     )
+    from oldfix.engine.samplers import SAMPLERS as SAMPLERS, between as between
     from oldfix.engine.tensors import read_network as read_network, write_network as write_network
     from oldfix.errors import (
         Cancelled as Cancelled,
@@ -82,6 +83,7 @@ _HOMES = {
     "oldfix.photo": ("DEFECTS", "FACES", "IMAGE", "REFERENCES", "Face", "Key", "Meta", "Photo"),
     "oldfix.stage": ("NO_WEIGHTS", "Context", "Model", "StageSpec"),
     "oldfix.weights.card": ("Part", "WeightsCard", "read_cards"),
+    "oldfix.engine.samplers": ("SAMPLERS", "between"),
     "oldfix.engine.tensors": ("read_network", "write_network"),
     "oldfix.hookspecs": ("hookimpl",),
     "oldfix.registry": ("Registry", "discover"),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import DEFECTS, IMAGE, Context, Photo
+from oldfix import DEFECTS, IMAGE, SAMPLERS, Context, Photo
 from oldfix_diffusion import RestoreOptions
 from oldfix_diffusion.fill import filled
-from oldfix_diffusion.samplers import SAMPLERS
 
 _Array = NDArray[np.float32]
 _FACTOR = 4

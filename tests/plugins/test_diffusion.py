@@ -27,7 +27,6 @@ from oldfix_diffusion.examples import CROP, given_mask, make_example
 from oldfix_diffusion.fill import filled
 from oldfix_diffusion.net import Autoencoder, load_autoencoder, tiny_autoencoder
 from oldfix_diffusion.restorer import Restorer, holes_of, load_restorer, tiny_restorer
-from oldfix_diffusion.samplers import SAMPLERS, State
 from oldfix_diffusion.stage import squares
 from oldfix_diffusion.train_latent import LatentTask, log_error, standardise
 from oldfix_diffusion.train_restorer import (
@@ -53,62 +52,6 @@ class TestRestoreInSteps(StageContract):
     stage = "restore-diffusion"
     options: ClassVar[Mapping[str, Any]] = {"steps": 3, "sampler": "indi"}
     sizes = ((31, 37),)
-
-
-# --- samplers -------------------------------------------------------------------------------
-
-
-def gain(sampler: str, noise: float, steps: int) -> float:
-    """Result of restoring z_T = 1 with the exact predictor of a Gaussian, which is linear.
-
-    z_0 ~ N(0, 1) and z_T = z_0 + N(0, noise^2), so E[z_0 | z_t] = z_t / (1 + (a noise)^2).
-    """
-
-    def predict(z: State, a: float) -> State:
-        return z / np.float32(1 + (a * noise) ** 2)
-
-    return float(SAMPLERS[sampler](predict, np.ones(1, np.float32), steps)[0])
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("noise", [0.3, 1.0, 2.0])
-def test_one_step_is_the_best_estimate(sampler: str, noise: float) -> None:
-    assert gain(sampler, noise, 1) == pytest.approx(1 / (1 + noise**2), rel=1e-5)
-
-
-@pytest.mark.parametrize("noise", [0.3, 1.0])
-def test_many_steps_tend_to_what_theory_says(noise: float) -> None:
-    # InDI integrates dz/z = da a s^2 / (1 + a^2 s^2) to 1 / sqrt(1 + s^2): the signal's variance.
-    assert gain("indi", noise, 2000) == pytest.approx(1 / np.sqrt(1 + noise**2), abs=2e-3)
-    # Origin sampling mixes the photograph in at every step and returns to it.
-    assert gain("origin", noise, 2000) > 0.9
-    assert gain("origin", noise, 4) > gain("improved", noise, 4) > gain("improved", noise, 1)
-
-
-@given(
-    guesses=st.lists(st.floats(-2, 2, width=32), min_size=1, max_size=10),
-    found=st.floats(-2, 2, width=32),
-)
-def test_improved_sampling_is_the_mean_of_the_guesses(guesses: list[float], found: float) -> None:
-    left = iter(guesses)
-    z = SAMPLERS["improved"](
-        lambda z, a: np.full_like(z, next(left)), np.full(1, found, np.float32), len(guesses)
-    )
-    assert float(z[0]) == pytest.approx(np.mean(guesses), abs=1e-4)
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_perfect_predictor_sees_the_straight_line_and_is_believed(sampler: str) -> None:
-    clean, found = np.float32([0.2, -1.0]), np.float32([1.5, 0.5])
-    seen: list[float] = []
-
-    def predict(z: State, a: float) -> State:
-        np.testing.assert_allclose(z, (1 - a) * clean + a * found, atol=1e-5)
-        seen.append(a)
-        return clean
-
-    np.testing.assert_allclose(SAMPLERS[sampler](predict, found, 5), clean, atol=1e-5)
-    assert seen == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2])
 
 
 # --- networks -------------------------------------------------------------------------------
