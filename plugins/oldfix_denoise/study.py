@@ -1,0 +1,178 @@
+"""Experiments around the denoiser, each one command: ``python -m oldfix_denoise.study``.
+
+``samplers`` measures the installed weights with every sampler and number of steps; ``losses``
+trains with the Charbonnier loss and with the mean squared error; ``baselines`` trains the denoiser
+beside DnCNN and the non-local recurrent network. Each writes a page and a JSON file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from oldfix import IMAGE, SAMPLERS, Photo, Pipeline, Runner, Step, UsageError, discover, read_image
+from oldfix.degrade.noise import gaussian_noise
+from oldfix.evaluation.metrics import psnr, ssim
+from oldfix_denoise.chart import line_chart
+
+_NETWORKS = ("denoiser-px-s", "dncnn", "nlrn")
+#: Numbers of steps measured.
+STEPS = (1, 2, 5, 10, 20)
+_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
+_Image = NDArray[np.float32]
+Row = dict[str, Any]
+
+
+def samplers(options: argparse.Namespace) -> list[Row]:
+    """Measure the stage with each sampler and number of steps on white noise.
+
+    Returns:
+        Rows with "sampler", "steps", "psnr" (dB), "ssim", "detail" (see `detail`) and "seconds"
+        for a megapixel: means over pictures.
+    """
+    pairs = list(noisy_pictures(options))
+    if not pairs:
+        raise UsageError(f"{options.data}: holds no picture; give a folder that does")
+    rows, registry = [], discover()
+    with Runner(device=options.device, seed=options.seed) as runner:
+        for sampler, steps in ((s, t) for s in SAMPLERS for t in STEPS):
+            step = Step("denoise-diffusion", options={"sampler": sampler, "steps": steps})
+            plan = Pipeline((step,)).plan(registry, given={IMAGE})
+            begun = time.monotonic()
+            results = [runner.run(plan, Photo.from_array(noisy))[IMAGE] for noisy, _ in pairs]
+            seconds = time.monotonic() - begun
+            rows.append({"sampler": sampler, "steps": steps, **_means(results, pairs, seconds)})
+    for name in ("psnr", "ssim", "detail"):
+        lines = {s: [row[name] for row in rows if row["sampler"] == s] for s in SAMPLERS}
+        chart = line_chart(f"{name} over steps, white noise of {options.sigma:g}", STEPS, lines)
+        (options.output / f"samplers-{name}.svg").write_text(chart, "utf-8")
+    return rows
+
+
+def noisy_pictures(options: argparse.Namespace) -> Iterable[tuple[_Image, _Image]]:
+    """Yield (noisy, clean) crops from the middles of evenly chosen pictures of the folder."""
+    found = sorted(p for p in options.data[0].rglob("*") if p.suffix.lower() in _SUFFIXES)
+    places = np.linspace(0, len(found) - 1, min(options.limit, len(found))).round().astype(int)
+    for number, place in enumerate(places):
+        image = read_image(found[place])
+        top, left = (max(0, (side - options.crop) // 2) for side in image.shape[:2])
+        clean = np.ascontiguousarray(image[top : top + options.crop, left : left + options.crop])
+        rng = np.random.default_rng([options.seed, number])
+        yield gaussian_noise(clean, rng=rng, std=options.sigma), clean
+
+
+def detail(image: _Image, truth: _Image) -> float:
+    """Fine detail (what a blur of 1.5 pixels takes away) beside the truth's, by deviation.
+
+    1 is as much as there should be; less is too smooth, more is noise.
+    """
+    fine = [float((p - cv2.GaussianBlur(p, (0, 0), 1.5)).std()) for p in (image, truth)]
+    return fine[0] / max(fine[1], 1e-9)
+
+
+def losses(options: argparse.Namespace) -> list[Row]:
+    """Train the denoiser with each loss, alike in all else; see `trained`."""
+    return [
+        {"loss": loss, **trained("denoiser-px-s", recipe, options)}
+        for loss, recipe in _LOSSES.items()
+    ]
+
+
+def baselines(options: argparse.Namespace) -> list[Row]:
+    """Train the denoiser and its baselines for the same time; see `trained`."""
+    names = options.only or _NETWORKS
+    recipe = "cpu" if options.device == "cpu" else "gpu"
+    return [{"network": name, **trained(name, recipe, options)} for name in names]
+
+
+def trained(name: str, recipe: str, options: argparse.Namespace) -> Row:
+    """Train a network, and return its "parameters" and what validation measured.
+
+    Figures are mean PSNR in dB over held-out crops: white noise of three strengths, film, camera.
+    """
+    from oldfix import read_network
+    from oldfix.training import TrainRequest
+    from oldfix_denoise.train import train_network
+
+    request = TrainRequest(
+        data=tuple(options.data),
+        out=options.output / f"{name}-{recipe}",
+        minutes=options.minutes,
+        device=options.device,
+        seed=options.seed,
+        workers=options.workers,
+        recipe=recipe,
+    )
+    path = train_network(name, request)
+    parameters = sum(tensor.numel() for tensor in read_network(path)[1].values())
+    figures = json.loads(path.with_suffix(".json").read_text("utf-8"))["figures"]
+    return {"parameters": parameters, **figures}
+
+
+#: Recipes that differ in their loss alone, by its name.
+_LOSSES = {"charbonnier": "cpu", "l2": "l2"}
+_STUDIES = {"samplers": samplers, "losses": losses, "baselines": baselines}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a study; the page goes to the output folder and to the standard output."""
+    options = _parser().parse_args(arguments)
+    options.output.mkdir(parents=True, exist_ok=True)
+    rows = _STUDIES[options.study](options)
+    settings = {k: [str(x) for x in v] if k == "data" else v for k, v in vars(options).items()}
+    settings = {name: value for name, value in settings.items() if name != "output"}
+    content = json.dumps({"settings": settings, "rows": rows}, indent=2)
+    (options.output / f"{options.study}.json").write_text(content + "\n", "utf-8")
+    page = table(rows)
+    (options.output / f"{options.study}.md").write_text(page, "utf-8")
+    sys.stdout.write(page)
+    return 0
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Rows with the same keys as a Markdown table."""
+    cells = [[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *cells]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _means(results: list[_Image], pairs: list[tuple[_Image, _Image]], seconds: float) -> Row:
+    both = [(image, clean) for image, (_, clean) in zip(results, pairs, strict=True)]
+    measures = {"psnr": psnr, "ssim": ssim, "detail": detail}
+    means = {name: float(np.mean([f(*pair) for pair in both])) for name, f in measures.items()}
+    megapixels = sum(clean.shape[0] * clean.shape[1] for _, clean in both) / 1e6
+    return {**means, "seconds": seconds / megapixels}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m oldfix_denoise.study", description=__doc__)
+    studies = parser.add_subparsers(dest="study", required=True)
+    for name, function in _STUDIES.items():
+        study = studies.add_parser(name, help=(function.__doc__ or "").splitlines()[0])
+        study.add_argument("--data", type=Path, action="append", required=True)
+        study.add_argument("-o", "--output", type=Path, default=Path("out/denoise-study"))
+        study.add_argument("--device", default="cpu")
+        study.add_argument("--seed", type=int, default=0)
+        if name == "samplers":
+            study.add_argument("--sigma", type=float, default=25.0, help="in 8-bit levels")
+            study.add_argument("--limit", type=int, default=12, help="at most so many pictures")
+            study.add_argument("--crop", type=int, default=192, help="side in pixels")
+        else:
+            study.add_argument("--minutes", type=float, default=20.0, help="for each network")
+            study.add_argument("--workers", type=int, default=1)
+        if name == "baselines":
+            study.add_argument("--only", nargs="+", choices=_NETWORKS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
