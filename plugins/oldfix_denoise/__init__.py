@@ -2,3 +2,49 @@
 
 After "Real-World Denoising via Diffusion Model" (Yang, Liang and Su 2023, arXiv 2305.04457).
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from oldfix import IMAGE, Field, Options, StageSpec, WeightsCard, hookimpl, read_cards
+
+#: The card of this plugin.
+CARDS = read_cards(Path(__file__).with_name("weights.toml"))
+
+
+class DenoiseOptions(Options):
+    """Options of ``denoise-diffusion``."""
+
+    steps: int = Field(
+        1, ge=1, le=20, description="diffusion steps; one is fastest, a few more can mend a little"
+    )
+    sampler: Literal["origin", "improved", "indi"] = Field(
+        "improved", description="how to step: improved averages, indi keeps more texture"
+    )
+    model: str = Field("auto", description="weights of the denoiser")
+
+
+DENOISE = StageSpec(
+    name="denoise-diffusion",
+    summary="Take away noise and grain, and nothing else, by diffusion in pixels.",
+    run="oldfix_denoise.stage:denoise",
+    options=DenoiseOptions,
+    produces=frozenset({IMAGE}),
+    roles=frozenset({"denoise"}),
+    weights={"model": "denoiser"},
+)
+
+
+@hookimpl
+def oldfix_stages() -> Iterable[StageSpec]:
+    """Return ``denoise-diffusion``."""
+    return [DENOISE]
+
+
+@hookimpl
+def oldfix_weights() -> Iterable[WeightsCard]:
+    """Return the card of the denoiser."""
+    return CARDS
