@@ -19,7 +19,7 @@ class DenoiseOptions(Options):
     """Options of ``denoise-diffusion``."""
 
     steps: int = Field(
-        1, ge=1, le=20, description="diffusion steps; one is fastest, a few more can mend a little"
+        2, ge=1, le=20, description="diffusion steps; one is fastest, two are a little closer"
     )
     sampler: Literal["origin", "improved", "indi"] = Field(
         "improved", description="how to step: improved averages, indi keeps more texture"
