@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-
 #: Weight of a discriminator's own loss beside that of whom it judges. AdamW does not see such a
 #: factor, but the clipping does, of the gradient of both together.
 OWN = 0.02

@@ -45,7 +45,7 @@ class Mapping(nn.Module):  # type: ignore[misc]
             the output, so that an untrained network leaves it as it is.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         channels: int = 16,
         widths: tuple[int, ...] = (128,),

@@ -33,7 +33,9 @@ def hidden(image: _Array, mask: _Array, widest_px: int = 16, *, white: bool = Fa
     narrow = marked & ~np.asarray(cv2.morphologyEx(marked, cv2.MORPH_OPEN, disc), np.uint8)
     if not narrow.any() or marked.all():
         return image
-    guess = cv2.inpaint(np.rint(image * 255).astype(np.uint8), marked, _RADIUS_PX, cv2.INPAINT_TELEA)
+    guess = cv2.inpaint(
+        np.rint(image * 255).astype(np.uint8), marked, _RADIUS_PX, cv2.INPAINT_TELEA
+    )
     return np.where(narrow[..., None] > 0, guess.astype(np.float32) / np.float32(255), image)
 
 
@@ -51,4 +53,5 @@ def marked_squares(mask: _Array, size: tuple[int, int], factor: int = 4) -> _Arr
     rows, columns = size
     padded = np.zeros((rows * factor, columns * factor), np.float32)
     padded[: mask.shape[0], : mask.shape[1]] = mask >= _DAMAGED
-    return padded.reshape(rows, factor, columns, factor).max(axis=(1, 3))
+    squares = padded.reshape(rows, factor, columns, factor)
+    return np.asarray(squares.max(axis=(1, 3)), np.float32)

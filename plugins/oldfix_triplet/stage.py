@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,8 +34,8 @@ def restore(photo: Photo, options: TripletOptions, ctx: Context) -> Photo:
             "see 'oldfix weights list', or choose the other mapping"
         )
     with ctx.model(chosen) as mapping, ctx.model(mapping.card.requires[0]) as vaes:
-        white = vaes.net.config.get("kind") == "published"
-        z_x = ctx.apply(vaes, hidden(image, marked, options.fill_px, white=white), part="encode")
+        start = hidden(image, marked, options.fill_px, white=_wants_white(mapping.net))
+        z_x = ctx.apply(vaes, start, part="encode")
         squares = marked_squares(marked, z_x.shape[:2])
         if options.mapping == "network":
             z_y = _mapped(ctx, mapping, z_x, squares)
@@ -46,6 +48,11 @@ def restore(photo: Photo, options: TripletOptions, ctx: Context) -> Photo:
         height, width = image.shape[:2]
         decoded = ctx.apply(vaes, z_y, part="decode")[:height, :width]
     return photo.put(IMAGE, np.clip(decoded, 0.0, 1.0, dtype=np.float32))
+
+
+def _wants_white(net: Any) -> bool:
+    """Whether a network was trained, as the published one with a mask, on marks painted white."""
+    return getattr(net, "published", False) and net.attention is not None
 
 
 def _mapped(ctx: Context, mapping: Model, z: _Array, squares: _Array) -> _Array:

@@ -92,8 +92,8 @@ class PairTask:
         """
         device = next(net.parameters()).device
         errors = []
-        for x, y, mask in zip(*(part.split(16) for part in self.held), strict=True):
-            x, y, mask = (value.to(device) for value in (x, y, mask))
+        for part in zip(*(column.split(16) for column in self.held), strict=True):
+            x, y, mask = (value.to(device) for value in part)
             z = self.mapped(net, self.vaes.encode(x), squares(mask))
             pictures = (self.vaes.decode(z), x, self.vaes.clean(y))
             errors.append([(p.clamp(0, 1) - y).square().mean() for p in pictures])
