@@ -1,0 +1,166 @@
+"""Training of the triplet: losses, discriminators, the gap, the tasks and their recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence as exact_kl
+
+from oldfix import UsageError
+from oldfix.training import PhotoPool, read_recipe
+from oldfix.training.settings import TrainRequest
+from oldfix_triplet import vae
+from oldfix_triplet.discriminators import PatchDiscriminator, judged_by
+from oldfix_triplet.examples import CROP, Domains, held_pairs
+from oldfix_triplet.gap import domain_accuracy
+from oldfix_triplet.losses import feature_matching, kl_divergence, lsgan, reconstruction
+from oldfix_triplet.train_diffusion import BridgeGame, BridgeTask
+from oldfix_triplet.train_mapping import MappingGame, MappingTask
+from oldfix_triplet.train_vae import VaeGame, VaeTask
+
+# --- losses ----------------------------------------------------------------------------------
+
+
+def test_kl_divergence_by_hand_and_by_torch() -> None:
+    assert float(kl_divergence(torch.tensor([1.0, -1.0]), 1.0)) == pytest.approx(0.5)
+    assert float(kl_divergence(torch.zeros(3), 0.5)) == pytest.approx(0.3181472)
+    mean = torch.randn(2, 3, 4, 4)
+    exact = exact_kl(Normal(mean, 0.05), Normal(0.0, 1.0)).mean()
+    torch.testing.assert_close(kl_divergence(mean, 0.05), exact)
+
+
+def test_feature_matching_by_hand() -> None:
+    ones = torch.ones(1, 2, 3, 3, requires_grad=True)
+    zeros = torch.zeros(1, 2, 3, 3, requires_grad=True)
+    made, true = [[ones, 2 * ones, ones]] * 2, [[zeros, zeros, zeros]] * 2
+    # Two scales, two layers beside the scores: 4 / 3 / 2 * (1 + 2) * 2; the scores do not count.
+    loss = feature_matching(made, true)
+    assert loss.item() == pytest.approx(4.0)
+    loss.backward()
+    assert ones.grad is not None and zeros.grad is None
+
+
+def test_lsgan_and_reconstruction_by_hand() -> None:
+    scales = [[torch.full((1, 1, 2, 2), 0.5)], [torch.full((1, 1, 1, 1), 1.0)]]
+    assert float(lsgan(scales, 1.0)) == pytest.approx(0.25)
+    assert float(lsgan(scales, 0.0)) == pytest.approx(1.25)
+    assert float(reconstruction(torch.zeros(4), torch.full((4,), 0.25))) == pytest.approx(0.5)
+
+
+def test_a_judge_learns_nothing_from_what_it_judges() -> None:
+    judge, x = PatchDiscriminator(3, 4), torch.rand(1, 3, 32, 32, requires_grad=True)
+    lsgan(judged_by(judge)(x), 1.0).backward()
+    assert x.grad is not None and bool(x.grad.any())
+    assert all(p.grad is None for p in judge.parameters())
+    features = judge(x)
+    assert [len(scale) for scale in features] == [5, 5]
+    assert features[0][-1].shape[1] == 1
+
+
+def test_the_gap_is_none_between_equals_and_whole_between_strangers() -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(2, 80, 4, 8, 8)
+    assert 0.35 < domain_accuracy(a, b) < 0.65
+    with torch.inference_mode():
+        assert domain_accuracy(a, b + 1) == 1.0
+
+
+# --- training --------------------------------------------------------------------------------
+
+
+def pool() -> PhotoPool:
+    rng = np.random.default_rng(0)
+    coarse = [rng.integers(0, 256, (20, 20, 3), dtype=np.uint8) for _ in range(20)]
+    return PhotoPool(
+        (tuple((str(i), np.kron(c, np.ones((8, 8, 1), np.uint8))) for i, c in enumerate(coarse)),)
+    )
+
+
+SMALL = {"channels": 4, "width": 8, "blocks": 1}
+
+
+def tiny_task(kind: str) -> Any:
+    domains = Domains(pool(), pool() if kind == "apart" else None)
+    if kind in {"together", "apart"}:
+        return VaeTask(domains, VaeGame(SMALL, width=4), apart=kind == "apart")
+    if kind == "mapping":
+        arguments = {"channels": 4, "widths": [12], "blocks": 1, "attention": 6}
+        game = MappingGame(arguments, pixels=1, width=4)
+        return MappingTask(domains, vae.tiny(), game)
+    arguments = {"channels": 4, "width": 12, "blocks": 1}
+    return BridgeTask(domains, vae.tiny(), BridgeGame(arguments, pixels=1))
+
+
+@pytest.mark.parametrize("kind", ["together", "apart", "mapping", "diffusion"])
+def test_tasks_learn_on_a_batch(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("train_vae", "train_mapping"):
+        monkeypatch.setattr(f"oldfix_triplet.{module}._HELD", 8)
+    torch.manual_seed(0)
+    task = tiny_task(kind)
+    before = {name: value.clone() for name, value in task.net.named_parameters()}
+    rng = np.random.default_rng(1)
+    columns = zip(*(task.sample(rng) for _ in range(4)), strict=True)
+    batch = tuple(torch.from_numpy(np.stack(c)).permute(0, 3, 1, 2) for c in columns)
+    learning = [p for p in task.net.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(learning, 3e-3)
+    losses = []
+    for _ in range(12):
+        torch.manual_seed(1)  # the same noise and times at every step
+        loss, _ = task.loss(task.net, batch)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0]
+    changed = {n.split(".")[0] for n, p in task.net.named_parameters() if not p.equal(before[n])}
+    expected = {
+        "together": {"pair"},
+        "apart": {"pair", "latent_judge", "found_judge", "clean_judge"},
+        "mapping": {"mapping", "judge"},
+        "diffusion": {"bridge"},
+    }
+    assert changed == expected[kind]
+    with torch.inference_mode():
+        assert np.isfinite(list(task.validate(task.net).values())).all()
+
+
+def test_pairs_are_marked_hidden_and_sometimes_sound() -> None:
+    x, y, mask = held_pairs(Domains(pool()), 24)
+    assert x.shape == y.shape == (24, 3, CROP, CROP)
+    assert set(mask.unique().tolist()) <= {0.0, 1.0}
+    sound = (x == y).flatten(1).all(1)
+    assert not mask[sound].any()
+    assert not sound.all()
+
+
+def test_folders_named_real_are_the_old_photographs(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for folder in ("clean", "real-album"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (120, 100), "gray").save(tmp_path / folder / "a.png")
+    domains = Domains.read([tmp_path / "clean", tmp_path / "real-album"])
+    assert domains.real is not None and "real-album" in domains.real.names[0]
+    assert domains.real_old(np.random.default_rng(0)).shape == (CROP, CROP, 3)
+    assert Domains.read([tmp_path / "clean"]).real is None
+    with pytest.raises(UsageError, match="needs clean photographs"):
+        Domains.read([tmp_path / "real-album"])
+
+
+@pytest.mark.parametrize("recipe", ["cpu", "gpu"])
+def test_recipes_build_their_networks(recipe: str, tmp_path: Path) -> None:
+    file = Path(vae.__file__).with_name("training.toml")
+    request = TrainRequest(data=(), out=tmp_path, recipe=recipe)
+    games = {
+        "triplet-vae-s": (VaeGame, {"together", "apart"}),
+        "triplet-mapping-s": (MappingGame, {"whole"}),
+        "triplet-diffusion-s": (BridgeGame, {"whole"}),
+    }
+    for name, (game, phases) in games.items():
+        found = read_recipe(file, name, request)
+        assert set(found.phases) == phases
+        game(**found.network)
