@@ -12,16 +12,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from oldfix import DEFECTS, IMAGE, PipelineError, WeightsError, write_network
+from oldfix import DEFECTS, IMAGE, Photo, PipelineError, WeightsError, write_network
+from oldfix.degrade import age
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import discover
 from oldfix.runner import Runner
 from oldfix.testing import StageContract, TinyStore, example_photo
+from oldfix.weights.store import Store
 from oldfix_triplet import CARDS, attention, bridge, mapping, vae
 from oldfix_triplet.attention import PartialNonlocal, sources
 from oldfix_triplet.blocks import count
 from oldfix_triplet.marks import hidden, marked_squares
 
+WEIGHTS = Path(__file__).parents[2] / "weights"
 CARD = {card.id: card for card in CARDS}
 
 
@@ -274,3 +277,32 @@ def test_what_is_marked_is_seen_by_the_mapping() -> None:
         without = runner.run(plan, photo)[IMAGE]
         told = runner.run(plan, photo.put(DEFECTS, mask))[IMAGE]
     assert np.abs(told - without).max() > 1e-4
+
+
+# --- the shipped weights ----------------------------------------------------------------------
+
+
+def test_the_shipped_files_are_small() -> None:
+    assert sum((WEIGHTS / card.file).stat().st_size for card in CARDS) < 8_000_000
+
+
+@pytest.mark.parametrize("mapping_", ["network", "diffusion"])
+def test_restoring_does_better_than_nothing(mapping_: str) -> None:
+    portrait = np.asarray(pytest.importorskip("skimage.data").astronaut()[20:276, 100:356])
+    aged = [
+        age(np.float32(portrait) / 255, rng=np.random.default_rng(i), recipe="old-photo-no-tone")
+        for i in range(4)
+    ]
+    options = {"mapping": mapping_, "model": "triplet-mapping-s"}
+    options |= {"diffusion": "triplet-diffusion-s"} if mapping_ == "diffusion" else {}
+    plan = Pipeline((Step("restore-triplet", options=options),)).plan(
+        discover(), given={IMAGE, DEFECTS}, store=Store([WEIGHTS])
+    )
+    before, after = [], []
+    with Runner(device="cpu") as runner:
+        for a in aged:
+            marked = np.float32(a.defects > 0.25)
+            photo = Photo.from_array(a.image).put(DEFECTS, marked)
+            after.append(np.square(runner.run(plan, photo)[IMAGE] - a.target).mean())
+            before.append(np.square(a.image - a.target).mean())
+    assert -10 * np.log10(np.mean(after) / np.mean(before)) > 0.1
