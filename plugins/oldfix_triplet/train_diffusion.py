@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ from torch import Tensor, nn
 from oldfix.training import TrainRequest, fit, publish, read_recipe
 from oldfix_triplet.bridge import Bridge, between
 from oldfix_triplet.examples import Domains
+from oldfix_triplet.starting import start_from_file
 from oldfix_triplet.train_mapping import (
     Figures,
     PairTask,
     finished_vaes,
     pixel_loss,
-    settings_of,
     squares,
 )
 
@@ -74,7 +75,9 @@ def train(request: TrainRequest) -> Path:
     vaes = finished_vaes(request)
     net = BridgeGame(**recipe.network)
     task = BridgeTask(domains, vaes.to(request.device), net)
-    game = fit(task, settings_of(recipe), recipe.part(request, "whole"))
+    start_from_file(net.bridge, request.init)
+    part = replace(recipe.part(request, "whole"), init=None)
+    game = fit(task, recipe.phases["whole"].settings, part)
     assert isinstance(game, BridgeGame)
     with torch.inference_mode():
         figures = task.validate(game.to(request.device))

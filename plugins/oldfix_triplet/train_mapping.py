@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix.training import Settings, TrainRequest, fit, installed, publish, read_recipe
+from oldfix.training import TrainRequest, fit, installed, publish, read_recipe
 from oldfix_triplet import CARDS
 from oldfix_triplet.discriminators import OWN, PatchDiscriminator, judged_by
 from oldfix_triplet.examples import Domains, held_pairs
 from oldfix_triplet.losses import feature_matching, lsgan, psnr, reconstruction
 from oldfix_triplet.mapping import Mapping
+from oldfix_triplet.starting import start_from_file
 from oldfix_triplet.vae import FACTOR, VaePair, load
 
 NAME = "triplet-mapping-s"
@@ -135,7 +137,9 @@ def train(request: TrainRequest) -> Path:
     vaes = finished_vaes(request)
     net = MappingGame(**recipe.network)
     task = MappingTask(domains, vaes.to(request.device), net)
-    game = fit(task, settings_of(recipe), recipe.part(request, "whole"))
+    start_from_file(net.mapping, request.init)
+    part = replace(recipe.part(request, "whole"), init=None)
+    game = fit(task, recipe.phases["whole"].settings, part)
     assert isinstance(game, MappingGame)
     with torch.inference_mode():
         figures = task.validate(game.to(request.device))
@@ -149,12 +153,6 @@ def finished_vaes(request: TrainRequest) -> VaePair:
     card = next(card for card in CARDS if card.id == "triplet-vae-s")
     beside = request.out.parent / card.id / card.file
     return load(beside if beside.is_file() else installed(card))
-
-
-def settings_of(recipe: Any) -> Settings:
-    """Settings of a recipe's only phase."""
-    settings: Settings = recipe.phases["whole"].settings
-    return settings
 
 
 def squares(mask: Tensor) -> Tensor:

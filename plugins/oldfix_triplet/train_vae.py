@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix.training import TrainRequest, fit, publish, read_recipe
+from oldfix.training import TrainingRecipe, TrainRequest, fit, publish, read_recipe
 from oldfix_triplet.discriminators import OWN, PatchDiscriminator, judged_by
 from oldfix_triplet.examples import Domains, held_pairs, held_real
 from oldfix_triplet.gap import domain_accuracy
 from oldfix_triplet.losses import kl_divergence, lsgan, psnr, reconstruction
+from oldfix_triplet.starting import start_from_file
 from oldfix_triplet.vae import Vae, VaePair, start_from_principal
 
 NAME = "triplet-vae-s"
@@ -148,24 +150,38 @@ def told_again(vae: Vae, pictures: Tensor, device: torch.device) -> float:
 def train(request: TrainRequest) -> Path:
     """Train both autoencoders; writes ``triplet-vae-s.safetensors`` with its figures.
 
-    The gap between real and synthetic latents is measured before and after the latent game.
+    The gap between real and synthetic latents is measured before and after the latent game. With
+    ``request.init`` both autoencoders are there already, and the game alone is played.
     """
     recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
     domains = Domains.read(request.data)
     net = VaeGame(**recipe.network)
-    if net.pair.config.get("kind", "tiles") == "tiles":
-        start_from_principal(net.pair.found, torch.cat(held_pairs(domains, _HELD)[:2]))
-    figures: dict[str, float] = {}
-    for phase, apart in (("together", False), ("apart", True)):
-        task = VaeTask(domains, net, apart=apart)
-        trained = fit(task, recipe.phases[phase].settings, recipe.part(request, phase))
-        assert isinstance(trained, VaeGame)
-        net = trained
-        with torch.inference_mode():
-            measured = task.validate(net)
-        figures |= {f"{phase}_{name}": value for name, value in measured.items()}
-        if not apart:
-            net.pair.clean.load_state_dict(net.pair.found.state_dict())
+    start_from_file(net.pair, request.init)
+    if request.init is None:
+        if net.pair.config.get("kind", "tiles") == "tiles":
+            start_from_principal(net.pair.found, torch.cat(held_pairs(domains, _HELD)[:2]))
+        net = _played(VaeTask(domains, net, apart=False), recipe, request, "together")
+        net.pair.clean.load_state_dict(net.pair.found.state_dict())
+    task = VaeTask(domains, net, apart=True)
+    before = _measured(task, net.to(request.device))
+    net = _played(task, recipe, request, "apart")
+    after = _measured(task, net.to(request.device))
+    figures = {f"before_{k}": v for k, v in before.items()} | {
+        f"after_{k}": v for k, v in after.items()
+    }
     return publish(
         net.pair, request, NAME, recipe=recipe, figures=figures, photographs=domains.clean
     )
+
+
+def _played(task: VaeTask, recipe: TrainingRecipe, request: TrainRequest, phase: str) -> VaeGame:
+    """Train one phase."""
+    part = replace(recipe.part(request, phase), init=None)
+    net = fit(task, recipe.phases[phase].settings, part)
+    assert isinstance(net, VaeGame)
+    return net
+
+
+def _measured(task: VaeTask, net: VaeGame) -> dict[str, float]:
+    with torch.inference_mode():
+        return task.validate(net)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from torch.distributions import Normal, kl_divergence as exact_kl
 from oldfix import UsageError
 from oldfix.training import PhotoPool, read_recipe
 from oldfix.training.settings import TrainRequest
-from oldfix_triplet import vae
+from oldfix_triplet import bridge, mapping, train_diffusion, train_mapping, train_vae, vae
+from oldfix_triplet.blocks import count
 from oldfix_triplet.discriminators import PatchDiscriminator, judged_by
 from oldfix_triplet.examples import CROP, Domains, held_pairs
 from oldfix_triplet.gap import domain_accuracy
@@ -164,3 +166,31 @@ def test_recipes_build_their_networks(recipe: str, tmp_path: Path) -> None:
         found = read_recipe(file, name, request)
         assert set(found.phases) == phases
         game(**found.network)
+
+
+def test_training_leaves_files_that_load_and_can_be_started_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    for module in ("train_vae", "train_mapping"):
+        monkeypatch.setattr(f"oldfix_triplet.{module}._HELD", 8)
+    (tmp_path / "photos").mkdir()
+    for name, image in pool().groups[0]:
+        Image.fromarray(image).save(tmp_path / "photos" / f"{name}.png")
+    data = (tmp_path / "photos",)
+
+    def run(name: str, train: Any, **how: Any) -> Path:
+        request = TrainRequest(data, tmp_path / name, minutes=1e-4, workers=0, **how)
+        return train(request)
+
+    pair = run("triplet-vae-s", train_vae.train)
+    figures = json.loads(pair.with_suffix(".json").read_text())["figures"]
+    assert figures["before_psnr_clean"] > 15
+    assert 0 <= figures["after_domains_told_apart"] <= 1
+    mapped = run("triplet-mapping-s", train_mapping.train)
+    bridged = run("triplet-diffusion-s", train_diffusion.train)
+    assert count(vae.load(pair)) + count(mapping.load(mapped)) + count(bridge.load(bridged)) < 4e6
+    assert vae.load(run("again", train_vae.train, init=pair)).config["channels"] == 16
+    with pytest.raises(UsageError, match="does not fit this network"):
+        run("wrong", train_mapping.train, init=pair)
