@@ -355,9 +355,9 @@ def test_tasks_learn_on_a_batch(kind: str) -> None:
     columns = zip(*(task.sample(rng) for _ in range(4)), strict=True)
     batch = tuple(torch.from_numpy(np.stack(c)).permute(0, 3, 1, 2) for c in columns)
     learning = [p for p in task.net.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(learning, 3e-3)
+    optimizer = torch.optim.Adam(learning, 1e-3)
     losses = []
-    for _ in range(12):
+    for _ in range(30):
         torch.manual_seed(1)  # the same times t at every step
         loss, _ = task.loss(task.net, batch)
         loss.backward()
