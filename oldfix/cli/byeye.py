@@ -19,6 +19,8 @@ _ONLY_FOR = {
     "crops": ("--crops", ("survey",)),
     "recipe": ("--recipe", ("aged",)),
     "score": ("--score", ("blind", "survey")),
+    "images": ("--images", ("curves",)),
+    "target": ("--target", ("curves",)),
 }
 
 
@@ -45,6 +47,16 @@ class EvalFlags:
             "--score",
             metavar="FILE",
             help="For blind, survey: count what a judge filled in; repeat for more.",
+        ),
+    ] = field(default_factory=list)
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="FOLDER", help="For curves: charts, if not in -o."),
+    ] = None
+    target: Annotated[
+        list[float],
+        typer.Option(
+            "--target", metavar="SCORE", help="For curves: the score wanted; repeat, one a curve."
         ),
     ] = field(default_factory=list)
     device: Device = "auto"

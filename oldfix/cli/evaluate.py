@@ -13,15 +13,17 @@ from oldfix.cli.aged import mix
 from oldfix.cli.blind import compare
 from oldfix.cli.byeye import EvalFlags
 from oldfix.cli.console import say, say_json, say_table, tell
+from oldfix.cli.curves import draw
 from oldfix.cli.options import flat
 from oldfix.cli.survey import survey
 from oldfix.errors import UsageError
 
-#: Comparisons by eye: they take photographs rather than a set.
-_BY_EYE: Mapping[str, Callable[[list[str], EvalFlags], None]] = {
+#: What takes photographs or other files rather than a set.
+_OTHERS: Mapping[str, Callable[[list[str], EvalFlags], None]] = {
     "blind": compare,
     "survey": survey,
     "aged": mix,
+    "curves": draw,
 }
 
 
@@ -29,14 +31,18 @@ _BY_EYE: Mapping[str, Callable[[list[str], EvalFlags], None]] = {
 def evaluate(
     name: Annotated[
         str,
-        typer.Argument(metavar="[SET|all|blind|survey|aged]", help="All sets are listed if none."),
+        typer.Argument(
+            metavar="[SET]",
+            help="A set, all, blind, survey, aged or curves. All sets are listed if none.",
+        ),
     ] = "",
     shown: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[PHOTO...]",
             help="For blind: A, B (pipelines, or folders of finished pictures), photographs. "
-            "For survey: photographs. For aged: sound photographs, old ones.",
+            "For survey: photographs. For aged: sound photographs, old ones. "
+            "For curves: folders of trainings.",
         ),
     ] = None,
     data: Annotated[
@@ -64,15 +70,17 @@ def evaluate(
     `eval survey --score TABLE` counts.
 
     `eval aged SOUND OLD` ages sound photographs and shuffles them among old ones, with a key.
+
+    `eval curves [NAME=]RUN...` draws the scores of trainings over time, and what more would give.
     """
-    if name in _BY_EYE:
+    if name in _OTHERS:
         if data or rivals:
-            raise UsageError(f"eval {name}: --data and --rivals go with sets; name photographs")
+            raise UsageError(f"eval {name}: --data and --rivals go with sets; leave them out")
         flags.refuse_strays(name)
-        _BY_EYE[name](shown or [], flags)
+        _OTHERS[name](shown or [], flags)
         return
     if shown:
-        raise UsageError(f"eval {name}: takes one set; photographs go with {', '.join(_BY_EYE)}")
+        raise UsageError(f"eval {name}: takes one set; more words go with {', '.join(_OTHERS)}")
     flags.refuse_strays(name)
     if not name:
         _list(as_json=flags.as_json)
