@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,17 +73,23 @@ def samples(
 
 
 def recipe_of(chosen: EvaluationSet) -> Recipe:
-    """The set's recipe of damage, without the kinds that it leaves out.
+    """The set's frozen recipe of damage, without the kinds that it leaves out.
 
     Raises:
-        UsageError: there is no such recipe.
+        KeyError: ``damage.toml`` has no such recipe.
     """
-    from oldfix.degrade import load_recipe
-
-    own = Path(__file__).with_name("recipes") / f"{chosen.recipe}.toml"
-    recipe = load_recipe(own if own.is_file() else chosen.recipe)
+    recipe = frozen_recipes()[chosen.recipe]
     kept = tuple(step for step in recipe.step if step.kind not in chosen.without)
     return recipe.model_copy(update={"step": kept})
+
+
+@cache
+def frozen_recipes() -> Mapping[str, Recipe]:
+    """Return the recipes of damage of the fixed sets, which follow no change of others, by name."""
+    from oldfix.degrade import Recipe
+
+    tables = tomllib.loads(Path(__file__).with_name("damage.toml").read_text("utf-8"))
+    return {name: Recipe.model_validate({"name": name, **table}) for name, table in tables.items()}
 
 
 def _crop(picture: Image, side: int, rng: np.random.Generator) -> Image:

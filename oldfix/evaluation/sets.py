@@ -32,7 +32,7 @@ class EvaluationSet(BaseModel):
         first, every: of a pattern's pictures, every so-manieth from this one on is a candidate; a
             number for each pattern, or none for all of them.
         pair: what the name of a question's file has, and what its answer's has instead.
-        recipe: damage recipe of the folder ``recipes`` or of `oldfix.degrade`, or empty.
+        recipe: damage recipe of ``damage.toml``, or empty.
         without: kinds of damage left out of the recipe.
         sigma: deviation of white Gaussian noise, on the 0-255 scale, instead of a recipe.
         crop: side of the square cut from each picture, in pixels; 0 takes the picture whole.
