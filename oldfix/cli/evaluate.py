@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from oldfix.cli.aged import mix
+from oldfix.cli.bars import compare_with_bars
 from oldfix.cli.blind import compare
 from oldfix.cli.byeye import EvalFlags
 from oldfix.cli.console import say, say_json, say_table, tell
@@ -24,6 +25,7 @@ _OTHERS: Mapping[str, Callable[[list[str], EvalFlags], None]] = {
     "survey": survey,
     "aged": mix,
     "curves": draw,
+    "bars": compare_with_bars,
 }
 
 
@@ -33,7 +35,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="[SET]",
-            help="A set, all, blind, survey, aged or curves. All sets are listed if none.",
+            help="A set, all, blind, survey, aged, curves or bars; all sets are listed if none.",
         ),
     ] = "",
     shown: Annotated[
@@ -42,7 +44,7 @@ def evaluate(
             metavar="[PHOTO...]",
             help="For blind: A, B (pipelines, or folders of finished pictures), photographs. "
             "For survey: photographs. For aged: sound photographs, old ones. "
-            "For curves: folders of trainings.",
+            "For curves: folders of trainings. For bars: tables (JSON), or folders of them.",
         ),
     ] = None,
     data: Annotated[
@@ -72,6 +74,8 @@ def evaluate(
     `eval aged SOUND OLD` ages sound photographs and shuffles them among old ones, with a key.
 
     `eval curves [NAME=]RUN...` draws the scores of trainings over time, and what more would give.
+
+    `eval bars TABLE...` compares tables that were measured with what the networks must reach.
     """
     if name in _OTHERS:
         if data or rivals:

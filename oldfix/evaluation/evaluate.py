@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from oldfix.errors import EnvironmentProblem, UsageError
+from oldfix.evaluation.facecounts import landmark_shift
 from oldfix.evaluation.measuring import Outcome, run_row, write_best_and_worst
 from oldfix.evaluation.rivals import Rivals, open_judge, rival_rows
 from oldfix.evaluation.rows import CLASSICAL, Row, Skipped
@@ -18,6 +19,7 @@ from oldfix.evaluation.samples import Sample, samples
 from oldfix.evaluation.sets import EvaluationSet, choose_sets
 from oldfix.evaluation.stages import OFFICIAL_DETECTOR, Host, official_detector_file, stage_rows
 from oldfix.evaluation.tables import Table, write_table
+from oldfix.photo import Face
 from oldfix.registry import discover
 from oldfix.runner import Runner
 from oldfix.weights.store import Store
@@ -25,6 +27,13 @@ from oldfix.weights.store import Store
 _HEAD = (
     "# Results\n\nWritten by `oldfix eval {name}`: every set, and the rows that could be made. "
     "Numbers in brackets are 95 % bootstrap intervals; a gain whose interval holds zero is none.\n"
+)
+#: The metric that a published face detector measures.
+_JUDGED = "landmark_shift"
+_NO_JUDGE = (
+    f"needs a published face detector, {OFFICIAL_DETECTOR}, and none is installed; see 'oldfix "
+    "weights list', then 'oldfix weights pull' or 'oldfix weights import', or name its folder by "
+    "--rivals"
 )
 _VERSIONS = ("oldfix", "numpy", "opencv-python", "scikit-image", "torch")
 
@@ -81,7 +90,8 @@ class Evaluation:
             metrics=chosen.metrics,
             samples=tuple(sample.name for sample in asked),
             results=tuple(outcome.result for outcome in outcomes),
-            skipped={row.name: row.why for row in rows if isinstance(row, Skipped)},
+            skipped={row.name: row.why for row in rows if isinstance(row, Skipped)}
+            | self._missing_columns(chosen),
             facts=self._facts(chosen),
             note=chosen.note,
             published=chosen.published,
@@ -118,24 +128,31 @@ class Evaluation:
 
     def _samples(self, chosen: EvaluationSet) -> list[Sample]:
         asked = samples(chosen, self.data, self.seed, self.limit)
-        if chosen.family != "detection":
-            return list(asked)
-        judge = open_judge(self._judge_file(), self.host.runner.device)
+        if chosen.family == "detection":
+            return self._with_faces(asked)
+        if _JUDGED in chosen.metrics and (file := self._judge_file()) is not None:
+            judge = open_judge(file, self.host.runner.device)
+            return [replace(s, landmark_shift=_shift_from(judge, s.truth)) for s in asked]
+        return list(asked)
+
+    def _with_faces(self, asked: Iterable[Sample]) -> list[Sample]:
+        """Samples whose truth is what the published detector finds."""
+        file = self._judge_file()
+        if file is None:
+            raise EnvironmentProblem(f"eval detection: {_NO_JUDGE}")
+        judge = open_judge(file, self.host.runner.device)
         answered = [replace(sample, truth=judge(sample.image)) for sample in asked]
         if not any(sample.truth for sample in answered):
             raise UsageError(f"{self.data}: no face was found in any picture; give portraits")
         return answered
 
-    def _judge_file(self) -> Path:
+    def _missing_columns(self, chosen: EvaluationSet) -> dict[str, str]:
+        missing = _JUDGED in chosen.metrics and self._judge_file() is None
+        return {f"column {_JUDGED}": _NO_JUDGE} if missing else {}
+
+    def _judge_file(self) -> Path | None:
         """The official detector, from the rivals' folder or among the installed weights."""
-        file = self.rivals.find(OFFICIAL_DETECTOR) or official_detector_file(self.host)
-        if file is None:
-            raise EnvironmentProblem(
-                "eval detection: needs a published face detector as truth, "
-                f"{OFFICIAL_DETECTOR}, and none is installed; see 'oldfix weights list', then "
-                "'oldfix weights pull' or 'oldfix weights import', or name its folder by --rivals"
-            )
-        return file
+        return self.rivals.find(OFFICIAL_DETECTOR) or official_detector_file(self.host)
 
     def _facts(self, chosen: EvaluationSet) -> dict[str, Any]:
         import torch
@@ -153,6 +170,12 @@ class Evaluation:
             "machine": platform.machine(),
         }
         return facts | {name: version(name) for name in _VERSIONS}
+
+
+def _shift_from(judge: Callable[[Any], tuple[Face, ...]], truth: Any) -> Callable[[Any], float]:
+    """How far the landmarks of a picture are from those of its truth, by a detector."""
+    faces = judge(truth)
+    return lambda picture: landmark_shift(judge(picture), faces)
 
 
 def open_host(*, device: str = "auto", seed: int = 0) -> Host:

@@ -15,6 +15,8 @@ CERTAIN, POSSIBLE = 0.8, 0.5
 #: Shorter side of a box, in pixels, from which a face counts.
 SMALLEST_PX = 24.0
 _OVERLAP = 0.5
+#: A face that is no longer found counts as this far off, in eye distances.
+LOST = 1.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,20 @@ def matches(found: Sequence[Face], truth: Sequence[Face]) -> list[tuple[Face, Fa
             left.remove(best)
             pairs.append((face, best))
     return pairs
+
+
+def landmark_shift(found: Sequence[Face], truth: Sequence[Face]) -> float:
+    """How far the landmarks of the largest true face are off where it is found, in eye distances.
+
+    `LOST` where it is not found; nan where the truth has no face.
+    """
+    if not truth:
+        return math.nan
+    largest = max(truth, key=_side)
+    near = [face for face in found if box_overlap(face, largest) >= _OVERLAP]
+    if not near:
+        return LOST
+    return _landmark_error(max(near, key=lambda face: box_overlap(face, largest)), largest)
 
 
 def box_overlap(first: Face, second: Face) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -89,6 +90,10 @@ def _luminance_error(output: Any, sample: Sample) -> float:
     return float(np.abs(luminance(output) - luminance(sample.image)).max())
 
 
+def _landmark_shift(output: Any, sample: Sample) -> float:
+    return math.nan if sample.landmark_shift is None else sample.landmark_shift(output)
+
+
 #: Metric -> how it is computed for one sample.
 MEASURES: dict[str, Measure] = {
     "psnr": lambda output, sample: _decibels(metrics.psnr(output, sample.truth)),
@@ -111,6 +116,7 @@ MEASURES: dict[str, Measure] = {
     "f1": lambda output, sample: _f1(output, sample, 0),
     "f1_2px": lambda output, sample: _f1(output, sample, 2),
     "false_marks": lambda output, sample: metrics.false_marks(output, sample.truth),
+    "landmark_shift": _landmark_shift,
     "face_f1": lambda found, sample: judge(found, sample.truth).f1,
     "face_recall": lambda found, sample: judge(found, sample.truth).recall,
     "face_precision": lambda found, sample: judge(found, sample.truth).precision,

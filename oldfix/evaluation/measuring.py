@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from oldfix.errors import PhotoError
 from oldfix.evaluation.columns import LOWER_IS_BETTER, measured
 from oldfix.evaluation.contact import best_median_worst, picture_of, write_sheet
-from oldfix.evaluation.measures import measure
+from oldfix.evaluation.measures import RANKING, measure
 from oldfix.evaluation.rows import Row
 from oldfix.evaluation.samples import Sample
 from oldfix.evaluation.tables import Result, Table, summary_of
@@ -99,7 +99,8 @@ def _ask(row: Row, names: Sequence[str], sample: Sample, tally: _Tally) -> None:
     start = time.perf_counter()
     output = row.run(sample)
     seconds = time.perf_counter() - start
-    scores = row.scores(sample) if row.scores is not None else output
+    ranked = row.scores is not None and not RANKING.isdisjoint(names)
+    scores = row.scores(sample) if ranked and row.scores is not None else output
     tally.values.append(measure(names, output, scores, sample))
     tally.seconds.append(seconds / (sample.image.shape[0] * sample.image.shape[1] / 1e6))
     tally.pictures.append(picture_of(output, sample.image))

@@ -40,6 +40,7 @@ class Sample:
         truth: what it should give: a picture, a map of damage (H, W), or a tuple of faces.
         known: what is known besides: the true mask, the faces' landmarks, a reference.
         unclipped: the question with its noise beyond [0, 1], for networks trained on such.
+        landmark_shift: how far a published detector finds a picture's landmarks from the truth's.
         seen: for maps of damage, the pixels (H, W) that count where only visible damage does.
     """
 
@@ -49,6 +50,7 @@ class Sample:
     known: Mapping[Key[Any], Any] = field(default_factory=dict)
     unclipped: Image | None = None
     seen: NDArray[np.bool_] | None = None
+    landmark_shift: Callable[[Image], float] | None = None
 
 
 def samples(
@@ -62,7 +64,7 @@ def samples(
     """
     from oldfix.files import read_image
 
-    make = _MAKERS.get(chosen.family, _make_plain)
+    make = _MAKERS.get(chosen.name) or _MAKERS.get(chosen.family, _make_plain)
     for path in pick_files(chosen, data, limit):
         name = path.relative_to(data).as_posix()
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
@@ -129,6 +131,13 @@ def _make_scratches(
     return Sample(name, aged.image, truth=damage, seen=differs | (damage < 0.5))
 
 
+def _make_unmarked(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    image = _crop(picture, chosen.crop, rng)
+    return Sample(name, image, truth=np.zeros(image.shape[:2], np.float32))
+
+
 def _make_restore(
     name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
 ) -> Sample:
@@ -174,8 +183,9 @@ def _make_colour(
     return Sample(name, from_lab(lab), truth=clean, known={REFERENCES: (reference,)})
 
 
-#: Kind of question -> how a picture becomes one; the picture is its own answer elsewhere.
+#: Set, or kind of question -> how a picture becomes one; elsewhere it is its own answer.
 _MAKERS: Mapping[str, Maker] = {
+    "sound-scratches": _make_unmarked,
     "scratches": _make_scratches,
     "restore": _make_restore,
     "denoise": _make_denoise,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,6 +13,20 @@ from oldfix.errors import UsageError
 from oldfix.options import did_you_mean
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
+
+
+class Also(BaseModel):
+    """A stage measured once more.
+
+    Attributes:
+        stage: its name; where it is not installed there is no row.
+        options: with which it is run.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: str
+    options: Mapping[str, Any]
 
 
 class EvaluationSet(BaseModel):
@@ -23,6 +37,7 @@ class EvaluationSet(BaseModel):
         summary: what it measures, in one line.
         note: conventions of its own, printed with the table.
         stages: roles or names of the stages measured.
+        also: stages measured once more, with other options than their defaults.
         networks: roles of networks that are measured on their own.
         chain: switches with which the preset chain is measured too; empty leaves it out.
         rows: which classical and rival rows stand beside; empty for the name's first word.
@@ -45,6 +60,7 @@ class EvaluationSet(BaseModel):
     summary: str
     note: str = ""
     stages: tuple[str, ...] = ()
+    also: tuple[Also, ...] = ()
     networks: tuple[str, ...] = ()
     chain: tuple[str, ...] = ()
     rows: str = ""

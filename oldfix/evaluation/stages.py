@@ -13,7 +13,7 @@ import numpy as np
 from oldfix.errors import OldfixError
 from oldfix.evaluation.rows import Row, Skipped
 from oldfix.evaluation.samples import Sample
-from oldfix.evaluation.sets import EvaluationSet
+from oldfix.evaluation.sets import Also, EvaluationSet
 from oldfix.jobs import preset
 from oldfix.photo import DEFECTS, FACES, IMAGE, REFERENCES, Key, Meta, Photo
 from oldfix.pipeline import Pipeline, Step
@@ -35,6 +35,8 @@ _KNOWN: Mapping[str, Key[Any]] = {"restore": DEFECTS, "faces": FACES, "colour": 
 _RESULTS: Mapping[str, Key[Any]] = {"scratches": DEFECTS, "detection": FACES}
 #: Shares of a threshold's upper limit at which a detector is run to rank its pixels.
 _SWEEP = (0.02, 0.04, 0.08, 0.16, 0.3, 0.5, 0.7, 0.85, 0.95)
+#: Side of the tiles, in pixels, with which a network alone is run a second time.
+_SMALL_TILE = 128
 #: Cleaning that is left out there: it is done to masks, not to scores.
 _UNCLEANED = {"min_area_px": 1, "grow_px": 0}
 
@@ -91,6 +93,7 @@ def stage_rows(chosen: EvaluationSet, host: Host) -> list[Row | Skipped]:
         rows += chain.from_iterable(_rows_of(spec, chosen.kind_of_rows, host) for spec in found)
         if not found:
             rows.append(Skipped(name, "no installed stage has this name or fills this role"))
+    rows += chain.from_iterable(_rows_with_options(also, chosen, host) for also in chosen.also)
     rows += chain.from_iterable(_rows_of_networks(role, host) for role in chosen.networks)
     if chosen.chain:
         rows.append(_chain_row(chosen.chain, host))
@@ -111,6 +114,17 @@ def _rows_of(spec: StageSpec, kind: str, host: Host) -> Iterator[Row | Skipped]:
     models = list(_models(spec, host))
     for variant in (model + way for way in variants for model in models):
         yield _row(spec, variant, kind, host)
+
+
+def _rows_with_options(also: Also, chosen: EvaluationSet, host: Host) -> Iterator[Row | Skipped]:
+    """A stage with options of its own, with each of its weights, told nothing of the sample."""
+    spec = host.registry.stages.get(also.stage)
+    if spec is None:
+        return
+    unknown = sorted(key.name for key in spec.uses - spec.produces - {IMAGE})
+    told = (*(f"no {name}" for name in unknown), *(f"{n} {v}" for n, v in also.options.items()))
+    for model in _models(spec, host):
+        yield _row(spec, model + _Variant(told, options=also.options), chosen.kind_of_rows, host)
 
 
 def _ways(key: Key[Any], needed: bool, kind: str) -> Iterator[_Variant]:
@@ -160,21 +174,25 @@ def _rows_of_networks(role: str, host: Host) -> Iterator[Row | Skipped]:
         yield Skipped(role, "no installed network fills this role")
     for card in installed:
         yield _network_row(card, host)
+        yield _network_row(card, host, tile=_SMALL_TILE)
 
 
-def _network_row(card: WeightsCard, host: Host) -> Row:
+def _network_row(card: WeightsCard, host: Host, tile: int | None = None) -> Row:
+    """A network over a picture; in pieces of its own size, or in smaller ones."""
     from oldfix.engine.apply import Job, Layout, apply
     from oldfix.engine.models import ModelCache
 
     cache = ModelCache(host.store, device=host.runner.device, precision=host.runner.precision)
-    layout = Layout.for_device(cache.device)
+    layout = Layout.for_device(cache.device) if tile is None else Layout(tile, batch=1)
 
     def run(sample: Sample) -> Any:
         with cache.use(card, lambda *_: None) as model:
             job = Job(model, "", {}, layout, lambda *_: None, lambda **_: None)
             return np.clip(apply(job, [sample.image]), 0, 1)
 
-    return Row(card.id, "oldfix", card.variant or "the network alone", run)
+    name = card.id if tile is None else f"tiled {card.id}"
+    how = card.variant or "the network alone"
+    return Row(name, "oldfix", how if tile is None else f"{how}, in tiles of {tile} px", run)
 
 
 def _chain_row(switches: tuple[str, ...], host: Host) -> Row | Skipped:

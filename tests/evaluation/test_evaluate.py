@@ -14,8 +14,9 @@ from oldfix.evaluation import rows as classical_rows
 from oldfix.evaluation.evaluate import Evaluation, evaluate
 from oldfix.evaluation.rows import Row, Skipped
 from oldfix.evaluation.samples import Sample
-from oldfix.evaluation.sets import load_set, load_sets
+from oldfix.evaluation.sets import Also, load_set, load_sets
 from oldfix.evaluation.stages import Host, stage_rows
+from oldfix.registry import discover
 from oldfix.testing import TinyStore
 from oldfix.weights.store import Store
 from tests.core.plugins import card
@@ -176,3 +177,42 @@ def test_nothing_measured_is_an_error(host, folder, tmp_path):
 def test_unknown_set(host, folder, tmp_path):
     with pytest.raises(UsageError, match="no set named 'colors'"):
         evaluate("colors", folder, 1, tmp_path, host=host)
+
+
+def test_a_stage_is_measured_once_more_with_other_options(host):
+    also = (Also(stage="mark", options={"threshold": 0.9}), Also(stage="gone", options={}))
+    chosen = load_set("restore-mixed").model_copy(update={"stages": (), "also": also})
+    (row,) = stage_rows(chosen, host)
+    assert row.name == "mark (threshold 0.9)"
+
+
+def test_options_of_the_sets_are_those_of_installed_stages():
+    stages = discover().stages
+    for chosen in load_sets().values():
+        for also in chosen.also:
+            stages[also.stage].options(**also.options)
+
+
+def test_networks_alone_are_run_whole_and_in_tiles(host):
+    chosen = load_set("latent").model_copy(update={"networks": ("smoother",)})
+    whole, tiled, *_ = stage_rows(chosen, host)
+    assert (whole.name, tiled.name) == ("small", "tiled small")
+    sample = Sample("a", data.astronaut()[:300, :200].astype(np.float32) / 255, truth=None)
+    np.testing.assert_allclose(tiled.run(sample), whole.run(sample), atol=1e-5)
+
+
+def test_marks_on_sound_photographs_are_false(host, folder, tmp_path, quick):
+    evaluate("sound-scratches", folder, 1, tmp_path, host=host)
+    table = json.loads((tmp_path / "sound-scratches.json").read_text())
+    by_name = {row["name"]: row["values"]["false_marks"] for row in table["results"]}
+    assert by_name["identity"] == [0, 0, 0]
+    pictures = [np.asarray(Pillow.open(folder / name)) / 255 for name in table["samples"]]
+    bright = [100 * (picture.mean(axis=2) > 0.5).mean() for picture in pictures]
+    assert by_name["mark"] == pytest.approx(bright, abs=0.1)
+
+
+def test_landmarks_need_the_published_detector_and_say_so(host, folder, tmp_path, quick):
+    evaluate("faces", folder, 1, tmp_path, limit=1, host=host)
+    table = json.loads((tmp_path / "faces.json").read_text())
+    assert "needs a published face detector" in table["skipped"]["column landmark_shift"]
+    assert table["results"][0]["values"]["landmark_shift"] == [None]

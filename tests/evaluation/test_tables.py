@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from oldfix import FACES, Face
 from oldfix.evaluation.columns import direction
 from oldfix.evaluation.contact import best_median_worst, picture_of
-from oldfix.evaluation.facecounts import box_overlap, judge
+from oldfix.evaluation.facecounts import box_overlap, judge, landmark_shift
 from oldfix.evaluation.measures import MEASURES
 from oldfix.evaluation.samples import Sample
 from oldfix.evaluation.tables import (
@@ -170,3 +170,14 @@ def test_figures_from_elsewhere_stand_apart():
     page = to_markdown(replace(table(psnr=[1.0, 2.0]), note="As is.", published={"X": "31 dB"}))
     assert "Published, not measured here: X 31 dB." in page
     assert "\n\nAs is.\n\n" in page
+
+
+def test_landmarks_that_moved_or_were_lost():
+    points = np.array([[10, 10], [30, 10], [20, 20], [12, 30], [28, 30]], np.float32)
+    large = Face((0, 0, 40, 40), 0.9, points)
+    small = Face((100, 100, 110, 110), 1.0, points + 100)
+    moved = Face((1, 1, 41, 41), 0.6, points + np.float32([3, 4]))
+    assert landmark_shift([small, moved], [small, large]) == pytest.approx(5 / 20)
+    assert landmark_shift([large], [small, large]) == 0
+    assert landmark_shift([small], [small, large]) == 1
+    assert np.isnan(landmark_shift([large], []))

@@ -82,6 +82,20 @@ _REALESR = _Rival(
     "pictures:open_realesr",
     ("realesr-general-x4v3*.pth",),
 )
+_AUTOENCODERS = (
+    _Rival(
+        "TAEF2",
+        "2.7 M, f8, 32 channels",
+        "pictures:open_taef2",
+        ("taef2_encoder.pth", "taef2_decoder.pth"),
+    ),
+    _Rival(
+        "SD-light",
+        "0.47 M, f8, 4 channels, preview decoder, OpenCV",
+        "pictures:open_vaelight",
+        ("sd15_vaelight_encoder.onnx", "sd15_vaelight_preview_decoder.onnx"),
+    ),
+)
 _RIVALS: Mapping[str, tuple[_Rival, ...]] = {
     "denoise": (_DNCNN, _FFDNET, _REALESR),
     "gaussian": (_DNCNN, _DNCNN.as_trained(), _FFDNET, _FFDNET.as_trained(), _REALESR),
@@ -98,20 +112,8 @@ _RIVALS: Mapping[str, tuple[_Rival, ...]] = {
             ("dust16*.pth",),
         ),
     ),
-    "latent": (
-        _Rival(
-            "TAEF2",
-            "2.7 M, f8, 32 channels",
-            "pictures:open_taef2",
-            ("taef2_encoder.pth", "taef2_decoder.pth"),
-        ),
-        _Rival(
-            "SD-light",
-            "0.47 M, f8, 4 channels, preview decoder, OpenCV",
-            "pictures:open_vaelight",
-            ("sd15_vaelight_encoder.onnx", "sd15_vaelight_preview_decoder.onnx"),
-        ),
-    ),
+    "latent": _AUTOENCODERS,
+    "sound": _AUTOENCODERS,
     "detection": (
         _Rival(
             "RetinaFace mobile0.25",
