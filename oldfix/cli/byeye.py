@@ -19,7 +19,7 @@ _ONLY_FOR = {
     "crops": ("--crops", ("survey",)),
     "recipe": ("--recipe", ("aged",)),
     "score": ("--score", ("blind", "survey")),
-    "images": ("--images", ("curves",)),
+    "images": ("--images", ("curves", "seeds")),
     "target": ("--target", ("curves",)),
 }
 
@@ -51,7 +51,9 @@ class EvalFlags:
     ] = field(default_factory=list)
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="FOLDER", help="For curves: charts, if not in -o."),
+        typer.Option(
+            "--images", metavar="FOLDER", help="For curves, seeds: pictures, if not in -o."
+        ),
     ] = None
     target: Annotated[
         list[float],

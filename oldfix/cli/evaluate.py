@@ -16,6 +16,7 @@ from oldfix.cli.byeye import EvalFlags
 from oldfix.cli.console import say, say_json, say_table, tell
 from oldfix.cli.curves import draw
 from oldfix.cli.options import flat
+from oldfix.cli.seeds import compare_systems
 from oldfix.cli.survey import survey
 from oldfix.errors import UsageError
 
@@ -35,7 +36,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="[SET]",
-            help="A set, all, blind, survey, aged, curves or bars; all sets are listed if none.",
+            help="A set, all, blind, survey, aged, curves, bars, seeds. If none, sets are listed.",
         ),
     ] = "",
     shown: Annotated[
@@ -44,7 +45,7 @@ def evaluate(
             metavar="[PHOTO...]",
             help="For blind: A, B (pipelines, or folders of finished pictures), photographs. "
             "For survey: photographs. For aged: sound photographs, old ones. "
-            "For curves: folders of trainings. For bars: tables (JSON), or folders of them.",
+            "For curves: folders of trainings. For bars, seeds: tables (JSON), or folders of them.",
         ),
     ] = None,
     data: Annotated[
@@ -76,6 +77,8 @@ def evaluate(
     `eval curves [NAME=]RUN...` draws the scores of trainings over time, and what more would give.
 
     `eval bars TABLE...` compares tables that were measured with what the networks must reach.
+
+    `eval seeds [TABLE...]` puts all systems side by side; what tables lack is measured on --data.
     """
     if name in _OTHERS:
         if data or rivals:
@@ -83,8 +86,14 @@ def evaluate(
         flags.refuse_strays(name)
         _OTHERS[name](shown or [], flags)
         return
+    if name == "seeds":
+        flags.refuse_strays(name)
+        compare_systems(shown or [], data, rivals, flags)
+        return
     if shown:
-        raise UsageError(f"eval {name}: takes one set; more words go with {', '.join(_OTHERS)}")
+        raise UsageError(
+            f"eval {name}: takes one set; more words go with {', '.join(_OTHERS)}, seeds"
+        )
     flags.refuse_strays(name)
     if not name:
         _list(as_json=flags.as_json)

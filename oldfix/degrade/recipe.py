@@ -126,10 +126,19 @@ class Recipe(BaseModel):
         return tomli_w.dumps(self.model_dump(mode="json"))
 
 
+#: Other names of recipes, which came first.
+_ALIASES = {"face": "face-gfpgan"}
+_WHITE_NOISE = "gaussian-"
+
+
 def recipe_names() -> list[str]:
-    """Return the names of the recipes that come with oldfix."""
+    """Return the names of the recipes that come with oldfix.
+
+    ``gaussian-SIGMA`` stands for all recipes of white noise, with any number.
+    """
     folder = resources.files(__package__) / "recipes"
-    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name[-5:] == ".toml")
+    files = [Path(entry.name).stem for entry in folder.iterdir() if entry.name[-5:] == ".toml"]
+    return sorted([*files, f"{_WHITE_NOISE}25"])
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
@@ -138,6 +147,8 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     Raises:
         UsageError: there is no such recipe, or the file does not describe one.
     """
+    if (noise := _white_noise(str(name_or_path))) is not None:
+        return noise
     text, where = _read(name_or_path)
     try:
         return Recipe.model_validate(tomllib.loads(text))
@@ -148,9 +159,26 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         raise UsageError(f"{where}: not a recipe of damage; correct the file:{lines}") from None
 
 
+def _white_noise(name: str) -> Recipe | None:
+    """``gaussian-SIGMA``: white noise of that deviation, in 8-bit levels; None for other names."""
+    text = name.removeprefix(_WHITE_NOISE)
+    if text == name or name.endswith(".toml"):
+        return None
+    try:
+        drawn = {"std": Range(low=float(text), high=float(text)), "colour": Range(low=1, high=1)}
+        noise = Step(kind="gaussian_noise", group="texture", parameters=drawn)
+    except ValueError:
+        raise UsageError(
+            f"recipe {name}: '{text}' is no deviation of noise; give a number of 8-bit levels, "
+            "as in gaussian-25"
+        ) from None
+    summary = f"white Gaussian noise of deviation {text} in 8-bit levels"
+    return Recipe(name=name, summary=summary, step=(noise,))
+
+
 def _read(name_or_path: str | Path) -> tuple[str, str]:
     """Return a recipe's text and what to call it in messages."""
-    name = str(name_or_path)
+    name = _ALIASES.get(str(name_or_path), str(name_or_path))
     if not name.endswith(".toml"):
         if name in recipe_names():
             file = resources.files(__package__) / "recipes" / f"{name}.toml"

@@ -13,6 +13,8 @@ CONVENTIONS = {
     "psnr_inside": "PSNR of the damaged pixels alone (opacity of damage at least 0.2)",
     "psnr_outside": "PSNR of the sound pixels alone",
     "ssim": "Wang 2004: 11x11 Gaussian of sigma 1.5, population covariance, valid region, RGB mean",
+    "niqe": "natural image quality evaluator, without a reference: luma, blocks of 96 pixels, "
+    "published pristine parameters, by basicsr; sides below 192 pixels left out",
     "psnr_face": "PSNR of the face alone: its landmarks and half an eye distance around them",
     "ssim_face": "SSIM of the face alone, as above",
     "ciede2000": "mean colour difference over pixels, D65",
@@ -52,6 +54,7 @@ LOWER_IS_BETTER = frozenset(
         "landmark_error",
         "landmark_shift",
         "luminance_error",
+        "niqe",
     }
 )
 #: Metrics that are best at a value, with less and more alike being worse.

@@ -101,6 +101,7 @@ MEASURES: dict[str, Measure] = {
     "psnr_inside": lambda output, sample: _decibels(_masked(output, sample)[0]),
     "psnr_outside": lambda output, sample: _decibels(_masked(output, sample)[1]),
     "ssim": lambda output, sample: metrics.ssim(output, sample.truth),
+    "niqe": lambda output, sample: metrics.niqe(output),
     "psnr_face": lambda output, sample: _decibels(_of_face(metrics.psnr, output, sample)),
     "ssim_face": partial(_of_face, metrics.ssim),
     "ciede2000": lambda output, sample: metrics.ciede2000(output, sample.truth),

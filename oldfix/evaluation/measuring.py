@@ -62,6 +62,8 @@ def run_row(row: Row, metrics: Sequence[str], asked: Sequence[Sample]) -> Outcom
         seconds_per_megapixel=statistics.median(tally.seconds) if tally.seconds else math.nan,
         unchanged=tally.unchanged,
         failures=tally.failures,
+        system=row.system,
+        millions=row.millions,
     )
     return Outcome(result, tally.pictures)
 

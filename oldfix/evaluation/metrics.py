@@ -8,6 +8,7 @@ float64.
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,32 @@ def psnr_chroma(image: Array, reference: Array) -> float:
     _same_shape(image, reference)
     chroma = (rgb2lab(np.asarray(p, np.float64))[..., 1:] / 255 for p in (image, reference))
     return _decibels(_squared_error(*chroma).mean())
+
+
+def niqe(image: Array) -> float:
+    """Natural image quality evaluator, without a reference (Mittal et al. 2013; basicsr).
+
+    Less is better, photographs have 3 to 6. Luma of ITU-R BT.601 rounded to 8 bits, blocks of 96
+    pixels without overlap, two scales, the published pristine parameters.
+
+    Args:
+        image: (H, W, 3) RGB in [0, 1], sRGB-encoded.
+
+    Returns:
+        nan for a side below 192 pixels, which is too little to tell, and for a flat picture.
+    """
+    from oldfix import compat
+
+    if min(image.shape[:2]) < 192:
+        return math.nan
+    measure = compat.load("basicsr.metrics.niqe:calculate_niqe")
+    bgr = np.rint(np.asarray(image)[..., ::-1] * 255)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # means of flat blocks, which have no statistics
+        try:
+            return float(measure(bgr, crop_border=0))
+        except (np.linalg.LinAlgError, ValueError):
+            return math.nan
 
 
 def ssim(image: Array, reference: Array) -> float:

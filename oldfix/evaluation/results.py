@@ -85,6 +85,7 @@ def _result(row: Mapping[str, Any]) -> Result:
     plain = {name: value for name, value in row.items() if name in known}
     plain["values"] = {name: [_number(v) for v in column] for name, column in row["values"].items()}
     plain["seconds_per_megapixel"] = _number(row["seconds_per_megapixel"])
+    plain["millions"] = _number(row.get("millions"))
     return Result(**plain)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -24,6 +25,8 @@ class Row:
         how: settings and what it was told, in words.
         run: from a sample to a picture, a map of damage or faces.
         scores: for detectors of damage, a map that ranks pixels; ``run``'s result if None.
+        system: the plugin that a stage comes from; empty for what comes from none.
+        millions: parameters of the networks it uses, in millions; nan where not counted.
     """
 
     name: str
@@ -31,6 +34,8 @@ class Row:
     how: str
     run: Callable[[Sample], Any]
     scores: Callable[[Sample], Any] | None = None
+    system: str = ""
+    millions: float = math.nan
 
 
 @dataclass(frozen=True)

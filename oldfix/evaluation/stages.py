@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from oldfix.errors import OldfixError
+from oldfix.errors import OldfixError, UsageError
 from oldfix.evaluation.rows import Row, Skipped
 from oldfix.evaluation.samples import Sample
 from oldfix.evaluation.sets import Also, EvaluationSet
@@ -22,6 +23,7 @@ from oldfix.registry import Registry
 from oldfix.runner import Runner
 from oldfix.stage import StageSpec
 from oldfix.weights.card import WeightsCard
+from oldfix.weights.count import parameters
 from oldfix.weights.store import Store
 
 #: File of facexlib's small RetinaFace, the judge of face detectors.
@@ -48,6 +50,14 @@ class Host:
     registry: Registry
     store: Store
     runner: Runner
+
+    def millions(self, cards: Iterable[WeightsCard]) -> float:
+        """Parameters of networks together, in millions; nan where a file cannot be counted."""
+        files = [self.store.find(card) for card in cards]
+        try:
+            return sum(parameters(file) for file in files if file is not None) / 1e6
+        except UsageError:  # a published file of another kind
+            return math.nan
 
     def plan(self, steps: tuple[Step, ...], given: tuple[Key[Any], ...] = ()) -> Plan:
         """Plan a few steps for photographs that come with the given keys."""
@@ -163,7 +173,9 @@ def _row(spec: StageSpec, variant: _Variant, kind: str, host: Host) -> Row | Ski
     def run(sample: Sample) -> Any:
         return host.run(plan, sample, variant.given).get(result)
 
-    return Row(name, "oldfix", how, run, scores)
+    cards = {card.id: card for planned in plan.steps for card in planned.cards.values()}
+    millions = host.millions(cards.values())
+    return Row(name, "oldfix", how, run, scores, host.registry.owner(spec.name), millions)
 
 
 def _rows_of_networks(role: str, host: Host) -> Iterator[Row | Skipped]:
@@ -192,7 +204,8 @@ def _network_row(card: WeightsCard, host: Host, tile: int | None = None) -> Row:
 
     name = card.id if tile is None else f"tiled {card.id}"
     how = card.variant or "the network alone"
-    return Row(name, "oldfix", how if tile is None else f"{how}, in tiles of {tile} px", run)
+    told = how if tile is None else f"{how}, in tiles of {tile} px"
+    return Row(name, "oldfix", told, run, millions=host.millions([card]))
 
 
 def _chain_row(switches: tuple[str, ...], host: Host) -> Row | Skipped:
@@ -203,7 +216,12 @@ def _chain_row(switches: tuple[str, ...], host: Host) -> Row | Skipped:
     except OldfixError as error:
         return Skipped(name, str(error))
     how = ", then ".join(planned.spec.name for planned in plan.steps)
-    return Row(name, "oldfix", how, lambda sample: host.run(plan, sample)[IMAGE])
+    cards = {card.id: card for planned in plan.steps for card in planned.cards.values()}
+
+    def run(sample: Sample) -> Any:
+        return host.run(plan, sample)[IMAGE]
+
+    return Row(name, "oldfix", how, run, millions=host.millions(cards.values()))
 
 
 def _swept(spec: StageSpec, step: Step, host: Host) -> Callable[[Sample], Any] | None:

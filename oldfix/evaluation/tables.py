@@ -28,7 +28,7 @@ class Result:
     """What one row measured.
 
     Attributes:
-        name, kind, how: as in `oldfix.evaluation.rows.Row`.
+        name, kind, how, system, millions: as in `oldfix.evaluation.rows.Row`.
         values: metric, or count behind one -> one value a sample, in the table's order; nan where
             undefined or failed.
         seconds_per_megapixel: median over samples.
@@ -43,6 +43,8 @@ class Result:
     seconds_per_megapixel: float
     unchanged: int = 0
     failures: Mapping[str, str] = field(default_factory=dict)
+    system: str = ""
+    millions: float = math.nan
 
 
 @dataclass(frozen=True)

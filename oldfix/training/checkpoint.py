@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from oldfix.errors import UsageError
+from oldfix.errors import EnvironmentProblem, UsageError
 
 
 @dataclass
@@ -42,7 +43,11 @@ class State:
 
 
 def save(path: Path, state: State, device: torch.device) -> None:
-    """Write a checkpoint; replaced atomically."""
+    """Write a checkpoint; replaced atomically, so that the last one survives a failure.
+
+    Raises:
+        EnvironmentProblem: it cannot be written (a full disk, say).
+    """
     values: dict[str, Any] = {
         "net": state.net.state_dict(),
         "ema": state.ema.state_dict(),
@@ -53,8 +58,16 @@ def save(path: Path, state: State, device: torch.device) -> None:
     if device.type == "cuda":
         values["cuda_rng"] = torch.cuda.get_rng_state(device)
     part = path.with_name(path.name + ".part")
-    torch.save(values, part)
-    part.replace(path)
+    try:
+        torch.save(values, part)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
+        raise EnvironmentProblem(
+            f"{path}: cannot be written ({error}); free some space, then go on with --resume"
+        ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def restore(path: Path, state: State, device: torch.device) -> None:

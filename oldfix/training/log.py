@@ -7,6 +7,8 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
+from oldfix.errors import EnvironmentProblem
+
 
 class CsvLog:
     """Appends rows to a CSV file whose columns the first row fixes."""
@@ -27,15 +29,25 @@ class CsvLog:
                 self.add(int(row.pop("step")), row)
 
     def add(self, step: int, values: Mapping[str, float | str]) -> None:
-        """Append a row; values are rounded to six digits."""
+        """Append a row; values are rounded to six digits.
+
+        Raises:
+            EnvironmentProblem: the file cannot be written (a full disk, say).
+        """
         row = {"step": str(step)} | {
             name: value if isinstance(value, str) else f"{float(value):.6g}"
             for name, value in values.items()
         }
         new = not self._columns
         self._columns = self._columns or list(row)
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, self._columns, restval="", extrasaction="ignore")
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+        try:
+            with self.path.open("a", newline="") as file:
+                writer = csv.DictWriter(file, self._columns, restval="", extrasaction="ignore")
+                if new:
+                    writer.writeheader()
+                writer.writerow(row)
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"{self.path}: cannot be written ({error.strerror or error}); free some space, "
+                "then go on with --resume"
+            ) from error

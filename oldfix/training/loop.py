@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 
 from oldfix.engine.tensors import read_network
 from oldfix.errors import EnvironmentProblem, OldfixError, UsageError
@@ -57,7 +58,7 @@ class _Run:
     def __init__(self, task: Task, settings: Settings, request: TrainRequest) -> None:
         self.task, self.settings, self.request = task, settings, request
         self.device = _device(request.device)
-        request.out.mkdir(parents=True, exist_ok=True)
+        _make_folder(request.out)
         torch.manual_seed(request.seed)
         if request.init is not None:
             _initialise(task.net, request.init)
@@ -198,10 +199,18 @@ def _device(name: str) -> torch.device:
     return device
 
 
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or error
+        raise UsageError(f"{path}: cannot be made ({why}); choose another folder with -o") from None
+
+
 def _initialise(net: torch.nn.Module, path: Path) -> None:
     try:
         net.load_state_dict(read_network(path)[1])
-    except RuntimeError as error:
+    except (RuntimeError, OSError, SafetensorError) as error:
         raise UsageError(
             f"{path}: does not fit this network ({error}); leave out --init"
         ) from error

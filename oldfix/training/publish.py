@@ -12,8 +12,10 @@ from typing import Any
 
 import tomli_w
 import torch
+from safetensors import SafetensorError
 
 from oldfix.engine.tensors import write_network
+from oldfix.errors import EnvironmentProblem
 from oldfix.training.pool import PhotoPool
 from oldfix.training.recipes import TrainingRecipe
 from oldfix.training.settings import TrainRequest
@@ -45,9 +47,28 @@ def publish(
 
     Returns:
         Path of the safetensors file.
+
+    Raises:
+        EnvironmentProblem: a file cannot be written (a full disk, say).
     """
     path = request.out / f"{name}.safetensors"
-    write_network(path, net, config=dict(net.config))
+    try:
+        write_network(path, net, config=dict(net.config))
+        _write_facts(path, request, recipe, figures, photographs)
+    except (OSError, SafetensorError) as error:
+        raise EnvironmentProblem(
+            f"{path}: cannot be written ({error}); free some space, then go on with --resume"
+        ) from error
+    return path
+
+
+def _write_facts(
+    path: Path,
+    request: TrainRequest,
+    recipe: TrainingRecipe,
+    figures: Mapping[str, Any],
+    photographs: PhotoPool,
+) -> None:
     facts = {"figures": dict(figures), "run": _run(request, recipe, photographs)}
     path.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
     if request.card is not None:
@@ -60,7 +81,6 @@ def publish(
             "figures": {"validation": json.dumps(dict(figures))},
         }
         path.with_suffix(".card.toml").write_text(tomli_w.dumps({"card": [table]}), "utf-8")
-    return path
 
 
 def _run(request: TrainRequest, recipe: TrainingRecipe, photographs: PhotoPool) -> dict[str, Any]:

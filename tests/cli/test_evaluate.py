@@ -69,9 +69,46 @@ def test_aged_photographs_are_mixed_with_old_ones(cli: Cli, album: Path, tmp_pat
     assert sorted(entry["aged"] for entry in key["pictures"].values()) == [False, True]
 
 
+def test_curves_of_trainings_are_drawn(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    rows = "".join(f"{t},{t},{40 - 12 / t}\n" for t in range(5, 60, 5))
+    (tmp_path / "net" / "validation.csv").write_text("step,minutes,score\n" + rows)
+    images = ("--images", tmp_path / "images")
+    result = cli("eval", "curves", tmp_path / "net", "--target", 39.9, "-o", tmp_path, *images)
+    assert result.exit_code == 0, result.stderr
+    assert "It reaches 39.9 after 120 minutes" in (tmp_path / "curves.md").read_text("utf-8")
+    assert (tmp_path / "images" / "curve-net.svg").is_file()
+    (curve,) = json.loads(cli("eval", "curves", tmp_path / "net", "-o", tmp_path, "--json").stdout)
+    assert curve["fit"]["exponent"] == pytest.approx(1)
+
+
+def test_bars_and_systems_are_told_from_tables(cli: Cli, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    Image.effect_noise((40, 40), 30).convert("RGB").save(data / "a.png")
+    assert cli("eval", "denoise-25", "--data", data, "-o", out).exit_code == 0
+    result = cli("eval", "bars", out, "-o", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert "not measured" in (tmp_path / "bars.md").read_text("utf-8")
+    assert "- denoise-25: 1 of 68 pictures, seed 0" in result.stdout
+    verdicts = json.loads(cli("eval", "bars", "-o", tmp_path, "--json").stdout)
+    assert {v["reached"] for v in verdicts} <= {"yes", "no", "not measured", "held by a test"}
+    result = cli("eval", "seeds", out / "denoise-25.json", "-o", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    page = (tmp_path / "results.md").read_text("utf-8")
+    assert "Not measured: there is no table of restore-mixed." in page
+    assert "On denoise-25, 1 pictures, seed 0." in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("curves",), "needs the folders of trainings"),
+        (("curves", "gone"), "gone: holds no validation.csv"),
+        (("bars", "gone.json"), "gone.json: cannot be read"),
+        (("seeds",), "needs tables (JSON, or folders of them), or --data FOLDER"),
+        (("seeds", "{photo}"), "is no table of 'oldfix eval'"),
+        (("sound", "--data", ".", "--target", "3"), "--target goes with 'curves' alone"),
         (("blind",), "needs A, B and photographs, or --score VOTES"),
         (("blind", "restore", "restore", "gone.jpg"), "gone.jpg: does not exist"),
         (("blind", "restroe", "restore", "{photo}"), "did you mean 'restore'"),

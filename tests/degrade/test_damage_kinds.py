@@ -30,6 +30,7 @@ DENSE = {
     "foxing": {"density": 2000.0},
     "fingerprints": {"density": 300.0, "radius_px": 30.0},
     "mould": {"cover": 0.5, "spot_px": 2.0},
+    "silver_mirroring": {"opacity": 1.0},
 }
 # The one parameter that turns a kind off, so that nothing may change.
 OFF = {
@@ -38,6 +39,7 @@ OFF = {
     "tears": {"count_per_kpx": 0.0},
     "missing_corner": {"size": 0.0},
     "mould": {"cover": 0.0},
+    "silver_mirroring": {"opacity": 0.0},
     "fade": {"contrast": 1.0, "lift": 0.0, "saturation": 1.0},
     "gamma": {"exponent": 1.0},
     "yellow": {"strength": 0.0},
@@ -309,3 +311,14 @@ def test_a_halftone_keeps_the_mean_and_has_two_values():
     printed = KINDS["halftone"](image, rng=np.random.default_rng(0), period_px=8.0, mix=1.0)
     assert printed.mean() == pytest.approx(0.5, abs=0.06)
     assert ((printed < 0.15) | (printed > 0.9)).mean() > 0.4
+
+
+def test_silver_comes_to_the_surface_in_shadows_and_from_the_borders():
+    image = np.full((120, 120, 3), np.float32([0.1, 0.1, 0.12]), np.float32)
+    image[:, 60:] = 0.9
+    for seed in range(4):
+        damaged, mask = run("silver_mirroring", image, seed, opacity=0.8, reach_px=15.0)
+        assert not mask[:, 60:].any()
+        edge = np.concatenate([mask[0, :60], mask[-1, :60], mask[:, 0]])
+        assert edge.max() > 0.3 > mask[55:65, 45:60].max()
+        assert (damaged[mask > 0.1][:, 2] > damaged[mask > 0.1][:, 0]).all()

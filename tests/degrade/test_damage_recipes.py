@@ -11,7 +11,10 @@ from hypothesis import given, strategies as st
 from oldfix.degrade import KINDS, Range, Recipe, Step, load_recipe, parameters_of, recipe_names
 from oldfix.errors import UsageError
 
-WANTED = {"old-photo", "old-photo-no-tone", "face", "tone", "scratches", "gaussian-25", "demo"}
+WANTED = {
+    "old-photo", "bopbtl", "face-gfpgan", "film-scan", "halftone", "gaussian-25",
+    "old-photo-no-tone", "tone", "scratches", "demo",
+}  # fmt: skip
 
 
 def test_the_recipes_are_there():
@@ -25,6 +28,19 @@ def test_a_recipe_is_called_as_its_file_and_survives_writing(name, tmp_path):
     copy = tmp_path / "copy.toml"
     copy.write_text(recipe.to_toml(), encoding="utf-8")
     assert load_recipe(copy) == recipe
+
+
+def test_white_noise_has_any_strength_and_faces_their_first_name():
+    for sigma in (0, 15, 25, 50, 7.5):
+        (step,) = load_recipe(f"gaussian-{sigma:g}").step
+        assert step.parameters["std"] == Range(low=sigma, high=sigma)
+    assert load_recipe("face") == load_recipe("face-gfpgan")
+
+
+@pytest.mark.parametrize("name", ["gaussian-x", "gaussian-", "gaussian--3", "gaussian-nan"])
+def test_white_noise_of_no_strength_is_refused(name):
+    with pytest.raises(UsageError, match=rf"recipe {name}: .* is no deviation of noise"):
+        load_recipe(name)
 
 
 def test_every_parameter_is_described():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -54,6 +55,7 @@ class _Rival:
         name, how: as in `oldfix.evaluation.rows.Row`.
         opener: function in this package, "module:name".
         files: name patterns of its files.
+        millions: of parameters; nan where not told.
         unclipped: it is given noise beyond [0, 1], as in its training.
     """
 
@@ -61,6 +63,7 @@ class _Rival:
     how: str
     opener: str
     files: tuple[str, ...]
+    millions: float = math.nan
     unclipped: bool = False
 
     def as_trained(self) -> _Rival:
@@ -69,18 +72,22 @@ class _Rival:
         return replace(self, name=name, how=how, unclipped=True)
 
 
-_DNCNN = _Rival("DnCNN, colour, blind", "0.67 M", "pictures:open_dncnn", ("dncnn_color_blind.pth",))
+_DNCNN = _Rival(
+    "DnCNN, colour, blind", "0.67 M", "pictures:open_dncnn", ("dncnn_color_blind.pth",), 0.67
+)
 _FFDNET = _Rival(
     "FFDNet, colour",
     "0.85 M, told the estimated noise",
     "pictures:open_ffdnet",
     ("ffdnet_color.pth",),
+    0.85,
 )
 _REALESR = _Rival(
     "realesr-general-x4v3",
     "1.2 M, four times larger, then averaged down",
     "pictures:open_realesr",
     ("realesr-general-x4v3*.pth",),
+    1.2,
 )
 _AUTOENCODERS = (
     _Rival(
@@ -88,12 +95,14 @@ _AUTOENCODERS = (
         "2.7 M, f8, 32 channels",
         "pictures:open_taef2",
         ("taef2_encoder.pth", "taef2_decoder.pth"),
+        2.7,
     ),
     _Rival(
         "SD-light",
         "0.47 M, f8, 4 channels, preview decoder, OpenCV",
         "pictures:open_vaelight",
         ("sd15_vaelight_encoder.onnx", "sd15_vaelight_preview_decoder.onnx"),
+        0.47,
     ),
 )
 _RIVALS: Mapping[str, tuple[_Rival, ...]] = {
@@ -103,13 +112,18 @@ _RIVALS: Mapping[str, tuple[_Rival, ...]] = {
     "faces": (_REALESR,),
     "scratches": (
         _Rival(
-            "film-dust U-Net", "0.48 M, marked from 0.5", "pictures:open_dust", ("dust16*.pth",)
+            "film-dust U-Net",
+            "0.48 M, marked from 0.5",
+            "pictures:open_dust",
+            ("dust16*.pth",),
+            0.48,
         ),
         _Rival(
             "film-dust U-Net, adapted",
             "the same, normalised by each picture's own statistics",
             "pictures:open_dust_adapted",
             ("dust16*.pth",),
+            0.48,
         ),
     ),
     "latent": _AUTOENCODERS,
@@ -120,6 +134,7 @@ _RIVALS: Mapping[str, tuple[_Rival, ...]] = {
             "0.4 M, scores from 0.5, facexlib: the judge in one view",
             "faces:open_retinaface",
             ("detection_mobilenet0.25_Final.pth",),
+            0.43,
         ),
         _Rival(
             "YuNet",
@@ -163,7 +178,7 @@ def _row(rival: _Rival, rivals: Rivals, device: str) -> Row | Skipped:
         beyond = sample.unclipped if rival.unclipped else None
         return method(sample.image if beyond is None else beyond)
 
-    return Row(rival.name, "rival", f"published, {rival.how}", run)
+    return Row(rival.name, "rival", f"published, {rival.how}", run, millions=rival.millions)
 
 
 def _opened(opener: str, files: list[Path], device: str) -> Callable[[Any], Any]:
