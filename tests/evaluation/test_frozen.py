@@ -19,7 +19,11 @@ from oldfix.evaluation.samples import frozen_recipes, samples
 from oldfix.evaluation.sets import load_sets
 
 QUESTIONS = Path(__file__).with_name("questions.json")
-ASKED = [name for name, chosen in load_sets().items() if chosen.recipe or chosen.sigma] + ["colour"]
+ASKED = [
+    name
+    for name, chosen in load_sets().items()
+    if chosen.recipe or (chosen.family == "denoise" and chosen.sigma) or name == "colour"
+]
 
 
 @pytest.fixture(scope="module")
