@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -95,23 +94,29 @@ def read_runs(entries: Iterable[str], column: str = "score") -> list[Run]:
         name, sign, path = entry.partition("=")
         place = Path(path if sign else entry)
         logs = [place] if place.is_file() else sorted(place.rglob(_LOG))
+        place = place.parent if place.is_file() else place
         if not logs:
             raise UsageError(f"{place}: holds no {_LOG}; give the folder of a training")
         for log in logs:
             parts = log.parent.resolve().relative_to(place.resolve().parent).parts
             own = [name, *parts[1:]] if sign else list(parts)
-            runs.append(_read("-".join(own) or log.stem, log, column))
+            runs.append(_read("-".join(own), log, column))
     return runs
 
 
 def curves_of(runs: Iterable[Run]) -> list[Curve]:
-    """Put the runs of one name together and fit a curve to each.
+    """Put the runs of one name together, in the order of the names, and fit a curve to each.
 
     Enough runs of different lengths are compared by their best scores: each has come to the end of
     its schedule, as a longer one would. Fewer leave only the points within the longest.
     """
-    ordered = sorted(runs, key=lambda run: (run.name, run.minutes[-1]))
-    return [_curve(name, tuple(part)) for name, part in groupby(ordered, lambda run: run.name)]
+    by_name: dict[str, list[Run]] = {}
+    for run in runs:
+        by_name.setdefault(run.name, []).append(run)
+    return [
+        _curve(name, tuple(sorted(part, key=lambda run: run.minutes[-1])))
+        for name, part in by_name.items()
+    ]
 
 
 def write_curves(

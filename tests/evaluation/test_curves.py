@@ -79,6 +79,8 @@ def test_logs_are_found_and_named_by_their_folders(tmp_path: Path) -> None:
     logged(tmp_path / "runs" / "net" / "finish", {1: 3})
     names = [run.name for run in read_runs([str(tmp_path / "runs" / "net")])]
     assert names == ["net-finish", "net-whole"]
+    (run,) = read_runs([str(tmp_path / "runs" / "net" / "whole" / "validation.csv")])
+    assert run.name == "whole"
     (run,) = read_runs([f"mine={tmp_path / 'runs' / 'net' / 'whole'}"])
     assert (run.name, run.minutes, run.scores) == ("mine", (1.0,), (2.0,))
 
@@ -118,7 +120,7 @@ def test_the_page_holds_measured_and_expected_scores_and_the_time_wanted(tmp_pat
     logged(tmp_path / "few", {5: 1, 10: 2})
     curves = curves_of(read_runs([str(tmp_path / "net"), str(tmp_path / "few")]))
     page, *charts = write_curves(
-        curves, tmp_path / "docs" / "curves.md", tmp_path / "images", targets=[1, 39]
+        curves, tmp_path / "docs" / "curves.md", tmp_path / "images", targets=[39, 1]
     )
     text = page.read_text("utf-8")
     assert "![net](../images/curve-net.svg)" in text
