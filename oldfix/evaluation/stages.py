@@ -36,7 +36,7 @@ _KNOWN: Mapping[str, Key[Any]] = {"restore": DEFECTS, "faces": FACES, "colour": 
 #: What a kind of question looks at in the photograph that comes back.
 _RESULTS: Mapping[str, Key[Any]] = {"scratches": DEFECTS, "detection": FACES}
 #: Shares of a threshold's upper limit at which a detector is run to rank its pixels.
-_SWEEP = (0.02, 0.04, 0.08, 0.16, 0.3, 0.5, 0.7, 0.85, 0.95)
+_SWEEP = (0.005, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 #: Side of the tiles, in pixels, with which a network alone is run a second time.
 _SMALL_TILE = 128
 #: Cleaning that is left out there: it is done to masks, not to scores.

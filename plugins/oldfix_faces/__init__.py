@@ -27,6 +27,13 @@ class DetectOptions(Options):
     confidence: float = Field(
         0.5, gt=0, lt=1, description="smallest score of a face; lower finds more, also wrong ones"
     )
+    confirm: bool = Field(
+        True, description="look at each candidate again, alone and mirrored, before it counts"
+    )
+    landmarks: str = Field(
+        "if-installed",
+        description="weights that place the landmarks of each face; none: as the detector saw them",
+    )
 
 
 class RefineOptions(Options):
@@ -52,11 +59,11 @@ class RefineOptions(Options):
 DETECT = StageSpec(
     name="detect-faces",
     summary="Find faces and their eyes, nose and mouth corners, from small to filling the picture",
-    run="oldfix_faces.detect:detect",
+    run="oldfix_faces.detect_stage:detect",
     options=DetectOptions,
     produces=frozenset({FACES}),
     roles=frozenset({"detect-faces"}),
-    weights={"model": "detect-faces"},
+    weights={"model": "detect-faces", "landmarks": "place-landmarks"},
 )
 REFINE = StageSpec(
     name="refine-faces",

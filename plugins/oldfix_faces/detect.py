@@ -1,4 +1,4 @@
-"""The stage ``detect-faces``: look at the photograph at several sizes and join what is found."""
+"""Look at a photograph at several sizes and join what a detector finds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import FACES, IMAGE, Context, Face, Model, Photo
-from oldfix_faces import DetectOptions
+from oldfix import Context, Face, Model
 from oldfix_faces.anchors import Found, decode, distinct, joined
 
 Array = NDArray[np.float32]
@@ -48,25 +47,6 @@ class View:
     top: int
     whole: tuple[int, int]
     coarsest: bool = False
-
-
-def detect(photo: Photo, options: DetectOptions, ctx: Context) -> Photo:
-    """Put the faces of a photograph under `FACES`, largest first.
-
-    Every face is listed in the history with its box and score.
-    """
-    with ctx.model(options.model) as model:
-        found = find(model, photo[IMAGE], ctx, options.confidence)
-    sides = (found.boxes[:, 2:] - found.boxes[:, :2]).min(axis=1)
-    faces = as_faces(found[sides >= options.min_size_px])
-    ctx.note(
-        found=len(faces),
-        faces=[
-            {"box": [round(edge, 1) for edge in face.box], "score": round(face.score, 3)}
-            for face in faces
-        ],
-    )
-    return photo.put(FACES, faces)
 
 
 def find(model: Model, image: Array, ctx: Context, confidence: float) -> Found:

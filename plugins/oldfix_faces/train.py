@@ -8,10 +8,13 @@ from oldfix import UsageError
 from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
 from oldfix_faces.detector_net import load_published_mobile
 from oldfix_faces.detector_task import DetectorTask
+from oldfix_faces.landmark_net import LandmarkNet
+from oldfix_faces.landmark_task import LandmarkTask, read_known_faces
 from oldfix_faces.refiner_net import build, config_small
 from oldfix_faces.refiner_task import RefinerTask, read_faces
 
 REFINER, DETECTOR = "gfpgan-256-oldfix", "retinaface-mobile0.25-oldfix"
+LANDMARKS = "landmarks-s"
 _RECIPES = Path(__file__).with_name("training.toml")
 
 
@@ -61,3 +64,30 @@ def train_detector(request: TrainRequest) -> Path:
     photographs = PhotoPool.read(folders)
     figures = task.validate(net)
     return publish(net, request, DETECTOR, recipe=recipe, figures=figures, photographs=photographs)
+
+
+def train_landmarks(request: TrainRequest) -> Path:
+    """Train the network that places the landmarks of a face that was found.
+
+    Args:
+        request: ``data`` are a folder of faces and a table of their landmarks (CSV; see
+            `landmark_task.read_known_faces`).
+
+    Returns:
+        ``landmarks-s.safetensors`` in ``request.out``, with figures beside it.
+
+    Raises:
+        UsageError: the folder or the table is missing, or does not fit the other.
+    """
+    tables = [path for path in request.data if path.suffix == ".csv"]
+    folders = [path for path in request.data if path.suffix != ".csv"]
+    if len(folders) != 1 or len(tables) != 1:
+        raise UsageError(
+            f"training data: got {len(folders)} folders and {len(tables)} .csv files; give one "
+            "folder of faces and one table of their landmarks"
+        )
+    recipe = read_recipe(_RECIPES, LANDMARKS, request)
+    task = LandmarkTask(read_known_faces(tables[0], folders[0]), LandmarkNet(**recipe.network))
+    net = fit(task, recipe.phases["whole"].settings, recipe.part(request, "whole"))
+    photographs, figures = PhotoPool.read(folders), task.validate(net)
+    return publish(net, request, LANDMARKS, recipe=recipe, figures=figures, photographs=photographs)
