@@ -70,9 +70,11 @@ class Evaluation:
         chosen = choose_sets(name)
         return self._run_one(chosen[0]) if chosen[0].name == name else self._run_many(name, chosen)
 
-    def measure(self, chosen: EvaluationSet) -> tuple[Table, list[Outcome], list[Sample]]:
-        """Run every row of a set."""
-        asked = self._samples(chosen)
+    def measure(
+        self, chosen: EvaluationSet, questions: Sequence[Sample] | None = None
+    ) -> tuple[Table, list[Outcome], list[Sample]]:
+        """Run every row of a set, on its own samples or on the questions given instead."""
+        asked = self._samples(chosen) if questions is None else list(questions)
         kind = chosen.kind_of_rows
         rows = [
             *CLASSICAL[kind],

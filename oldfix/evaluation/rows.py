@@ -113,6 +113,7 @@ CLASSICAL: Mapping[str, tuple[Row | Skipped, ...]] = {
     ),
     "denoise": (*_IDENTITY, *_DENOISERS, _bm3d()),
     "gaussian": (*_IDENTITY, *_DENOISERS, _bm3d()),
+    "grey": (*_IDENTITY, *_DENOISERS, _bm3d()),
     "faces": (
         *_IDENTITY,
         *_DENOISERS,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Five-point template of aligned faces, as fractions of the picture's side (FFHQ, 512 px).
 _FACE_POINTS = np.array([[193, 240], [319, 240], [257, 314], [201, 371], [313, 371]]) / 512
+#: Weights of red, green and blue in the luma of ITU-R BT.601, to more digits than it states.
+_LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
 #: A damaged pixel that differs by less than this from the undamaged picture cannot be seen.
 _VISIBLE = 0.02
 
@@ -154,6 +156,22 @@ def _make_denoise(
     return Sample(name, np.clip(noisy, 0, 1), truth=clean, unclipped=noisy)
 
 
+def _make_grey(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    """Noise on a grey picture, the same in all channels."""
+    clean = _grey(_crop(picture, chosen.crop, rng))
+    noise = rng.standard_normal(clean.shape[:2], np.float32)
+    noisy = clean + np.float32(chosen.sigma / 255) * noise[..., None]
+    return Sample(name, np.clip(noisy, 0, 1), truth=clean, unclipped=noisy)
+
+
+def _grey(picture: Image) -> Image:
+    """Luma in 8-bit levels in every channel; of CBSD68 it makes exactly the files of BSD68."""
+    luma = np.round(picture * 255).astype(np.float64) @ _LUMA
+    return np.repeat(np.floor(luma + 0.5)[..., None] / 255, 3, axis=2).astype(np.float32)
+
+
 def _make_tone(
     name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
 ) -> Sample:
@@ -189,6 +207,7 @@ _MAKERS: Mapping[str, Maker] = {
     "scratches": _make_scratches,
     "restore": _make_restore,
     "denoise": _make_denoise,
+    "grey": _make_grey,
     "tone": _make_tone,
     "faces": _make_faces,
     "colour": _make_colour,

@@ -52,6 +52,15 @@ def test_denoisers_denoise(method, noisy, portrait):
     assert metrics.psnr(method(noisy), portrait) > metrics.psnr(noisy, portrait) + 1
 
 
+@pytest.mark.parametrize("grey", [False, True])
+def test_bm3d_denoises_colour_and_keeps_grey_grey(grey, noisy, portrait):
+    pytest.importorskip("bm3d")
+    image, clean = (np.repeat(p[..., :1], 3, 2) if grey else p for p in (noisy, portrait))
+    result = classical.bm3d(image)
+    assert metrics.psnr(result, clean) > metrics.psnr(image, clean) + 5
+    assert bool((result == result[..., :1]).all()) is grey
+
+
 @pytest.mark.parametrize("std", [0.02, 0.1])
 def test_noise_level_of_known_noise(std):
     noise = np.random.default_rng(1).normal(0.5, std, (200, 200, 3))

@@ -70,6 +70,8 @@ def folder(tmp_path):
     states = {
         "dncnn_color_blind.pth": stack([3, 4, 4, 3]),
         "ffdnet_color.pth": stack([13, 4, 12]),
+        "dncnn_gray_blind.pth": stack([1, 4, 1]),
+        "ffdnet_gray.pth": stack([5, 4, 4]),
         "dust16_19.pth": dust(),
         "taef2_encoder.pth": encoder,
         "taef2_decoder.pth": decoder,
@@ -105,6 +107,16 @@ def test_denoisers_may_be_given_noise_as_in_their_training(folder):
     beyond = found["DnCNN, colour, blind, not clipped"].run(asked)
     np.testing.assert_allclose(beyond, 0.25, atol=1e-6)
     np.testing.assert_allclose(found["DnCNN, colour, blind"].run(asked), asked.image, atol=1e-6)
+
+
+def test_grey_networks_are_given_one_channel_and_answer_for_all(folder):
+    grey = np.repeat(sample().image[..., :1], 3, axis=2)
+    for name, row in rows("grey", folder).items():
+        result = row.run(Sample("x", grey, truth=grey))
+        if name.startswith("DnCNN"):
+            np.testing.assert_allclose(result, grey, atol=1e-6)
+        assert result.shape == grey.shape
+        np.testing.assert_array_equal(result[..., 0], result[..., 1])
 
 
 def test_maps_and_codes_keep_the_size(folder):

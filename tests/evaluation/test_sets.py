@@ -161,6 +161,19 @@ def test_noise_has_the_strength_it_is_named_after(tmp_path):
         np.testing.assert_array_equal(np.clip(sample.unclipped, 0, 1), sample.image)
 
 
+def test_grey_noise_is_one_noise_on_the_luma_in_whole_levels(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)
+    Pillow.fromarray(picture).save(tmp_path / "colour.png")
+    (sample,) = samples(load_set("grey-set12-25"), tmp_path, seed=0)
+    for image in (sample.image, sample.truth, sample.unclipped):
+        np.testing.assert_array_equal(image[..., 0], image[..., 2])
+    red, green, blue = picture[0, 0].astype(float)
+    luma = np.floor(0.29893602 * red + 0.58704307 * green + 0.1140209 * blue + 0.5)
+    assert sample.truth[0, 0, 0] * 255 == pytest.approx(luma, abs=1e-4)
+    assert (sample.unclipped - sample.truth).std() * 255 == pytest.approx(25, rel=0.03)
+    np.testing.assert_array_equal(np.clip(sample.unclipped, 0, 1), sample.image)
+
+
 def test_real_noise_comes_in_pairs(tmp_path):
     folder = tmp_path / "eval" / "real_noise" / "CC15"
     folder.mkdir(parents=True)

@@ -52,6 +52,16 @@ def open_ffdnet(files: Sequence[Path], device: torch.device) -> Method:
     return run
 
 
+def open_dncnn_grey(files: Sequence[Path], device: torch.device) -> Method:
+    """DnCNN of one channel, given the first and answering for all."""
+    return _on_one_channel(open_dncnn(files, device))
+
+
+def open_ffdnet_grey(files: Sequence[Path], device: torch.device) -> Method:
+    """FFDNet of one channel, given the first and answering for all."""
+    return _on_one_channel(open_ffdnet(files, device))
+
+
 def open_realesr(files: Sequence[Path], device: torch.device) -> Method:
     """realesr-general-x4v3 (Wang et al. 2021): four times larger, then averaged down again."""
     import torch.nn.functional as F
@@ -77,6 +87,10 @@ def open_dust_adapted(files: Sequence[Path], device: torch.device) -> Method:
     """The same normalised by each picture's statistics, as those of its film scans are others."""
     state = nets.read_state(files[0], device)
     return _dust({name: t for name, t in state.items() if ".running_" not in name}, device)
+
+
+def _on_one_channel(method: Method) -> Method:
+    return lambda image: np.repeat(method(image[..., :1]), 3, axis=2)
 
 
 def _dust(state: nets.State, device: torch.device) -> Method:

@@ -82,6 +82,15 @@ _FFDNET = _Rival(
     ("ffdnet_color.pth",),
     0.85,
 )
+_DNCNN_GREY = _Rival(
+    "DnCNN, grey, blind", "0.67 M", "pictures:open_dncnn_grey", ("dncnn_gray_blind.pth",)
+)
+_FFDNET_GREY = _Rival(
+    "FFDNet, grey",
+    "0.49 M, told the estimated noise",
+    "pictures:open_ffdnet_grey",
+    ("ffdnet_gray.pth",),
+)
 _REALESR = _Rival(
     "realesr-general-x4v3",
     "1.2 M, four times larger, then averaged down",
@@ -108,6 +117,12 @@ _AUTOENCODERS = (
 _RIVALS: Mapping[str, tuple[_Rival, ...]] = {
     "denoise": (_DNCNN, _FFDNET, _REALESR),
     "gaussian": (_DNCNN, _DNCNN.as_trained(), _FFDNET, _FFDNET.as_trained(), _REALESR),
+    "grey": (
+        _DNCNN_GREY,
+        _DNCNN_GREY.as_trained(),
+        _FFDNET_GREY,
+        _FFDNET_GREY.as_trained(),
+    ),
     "restore": (_DNCNN, _FFDNET, _REALESR),
     "faces": (_REALESR,),
     "scratches": (
