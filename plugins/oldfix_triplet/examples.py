@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ _Image = NDArray[np.float32]
 CROP = 96
 #: How often each recipe makes x of y.
 RECIPES = {"old-photo": 0.65, "bopbtl": 0.2, "scratches": 0.15}
+#: One kind of degradation before all of them: where the diffusion's training begins.
+FIRST = {str(Path(__file__).parent / "damage" / "blur-noise.toml"): 1.0}
 #: What stands in for r where nobody gave real old photographs: damage of another kind than x's.
 STAND_IN = "film-scan"
 #: Share of pairs in which nothing is wrong with x.
@@ -72,13 +74,19 @@ class Domains:
             return self.real.crop(rng, CROP)
         return age(self.clean.crop(rng, CROP), rng=rng, recipe=STAND_IN).image
 
-    def pair(self, rng: np.random.Generator) -> tuple[_Image, _Image, _Image]:
+    def pair(
+        self, rng: np.random.Generator, recipes: Mapping[str, float] = RECIPES
+    ) -> tuple[_Image, _Image, _Image]:
         """A crop of domain x with its marked pixels hidden, its y, and the mask.
+
+        Args:
+            rng: source of all randomness.
+            recipes: names or files of recipes of damage, and how often each is used.
 
         Returns:
             (CROP, CROP, 3) twice and (CROP, CROP, 1), the latter 0 or 1.
         """
-        recipe = str(rng.choice(list(RECIPES), p=list(RECIPES.values())))
+        recipe = str(rng.choice(list(recipes), p=list(recipes.values())))
         truth = age(self.clean.crop(rng, CROP), rng=rng, recipe=recipe)
         if rng.random() < _SOUND:
             return truth.target, truth.target, np.zeros((CROP, CROP, 1), np.float32)
@@ -99,9 +107,11 @@ def given_mask(defects: _Image, rng: np.random.Generator) -> _Image:
     return np.asarray(cv2.dilate(marked, disc), np.float32)
 
 
-def held_pairs(domains: Domains, number: int) -> tuple[Tensor, Tensor, Tensor]:
+def held_pairs(
+    domains: Domains, number: int, recipes: Mapping[str, float] = RECIPES
+) -> tuple[Tensor, Tensor, Tensor]:
     """So many pairs, always the same: x, y (N, 3, CROP, CROP) and mask (N, 1, CROP, CROP)."""
-    pairs = [domains.pair(np.random.default_rng([7, i])) for i in range(number)]
+    pairs = [domains.pair(np.random.default_rng([7, i]), recipes) for i in range(number)]
     x, y, mask = (torch.from_numpy(np.stack(c)) for c in zip(*pairs, strict=True))
     return x.permute(0, 3, 1, 2), y.permute(0, 3, 1, 2), mask.permute(0, 3, 1, 2)
 

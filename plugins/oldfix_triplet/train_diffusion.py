@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from oldfix.training import TrainRequest, fit, publish, read_recipe
 from oldfix_triplet.bridge import Bridge, between
-from oldfix_triplet.examples import Domains
+from oldfix_triplet.examples import FIRST, RECIPES, Domains
 from oldfix_triplet.starting import start_from_file
 from oldfix_triplet.train_mapping import (
     Figures,
@@ -65,22 +65,33 @@ class BridgeTask(PairTask):
         return mapped
 
 
+#: Which damage each phase undoes: one kind first, then all of it.
+_DAMAGE = {"blur-noise": FIRST, "whole": RECIPES}
+
+
 def train(request: TrainRequest) -> Path:
     """Train the diffusion on the autoencoders of the run beside, or the installed ones.
 
-    Writes ``triplet-diffusion-s.safetensors`` with its figures.
+    It learns to undo blur and noise first, then all damage. Writes
+    ``triplet-diffusion-s.safetensors`` with its figures: those of all damage, and of blur and
+    noise when it had learnt these alone.
     """
     recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
     domains = Domains.read(request.data)
-    vaes = finished_vaes(request)
-    net = BridgeGame(**recipe.network)
-    task = BridgeTask(domains, vaes.to(request.device), net)
-    start_from_file(net.bridge, request.init)
-    part = replace(recipe.part(request, "whole"), init=None)
-    game = fit(task, recipe.phases["whole"].settings, part)
-    assert isinstance(game, BridgeGame)
-    with torch.inference_mode():
-        figures = task.validate(game.to(request.device))
+    vaes = finished_vaes(request).to(request.device)
+    game = BridgeGame(**recipe.network)
+    start_from_file(game.bridge, request.init)
+    figures: dict[str, float] = {}
+    for phase, settings in recipe.phases.items():
+        task = BridgeTask(domains, vaes, game, _DAMAGE[phase])
+        part = replace(recipe.part(request, phase), init=None)
+        trained = fit(task, settings.settings, part)
+        assert isinstance(trained, BridgeGame)
+        game = trained.to(request.device)
+        with torch.inference_mode():
+            measured = task.validate(game)
+        prefix = "" if phase == "whole" else f"{phase}_"
+        figures |= {f"{prefix}{name}": value for name, value in measured.items()}
     return publish(
         game.bridge, request, NAME, recipe=recipe, figures=figures, photographs=domains.clean
     )

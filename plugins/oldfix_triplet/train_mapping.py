@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Table
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch.nn import functional
 from oldfix.training import TrainRequest, fit, installed, publish, read_recipe
 from oldfix_triplet import CARDS
 from oldfix_triplet.discriminators import OWN, PatchDiscriminator, judged_by
-from oldfix_triplet.examples import Domains, held_pairs
+from oldfix_triplet.examples import RECIPES, Domains, held_pairs
 from oldfix_triplet.losses import feature_matching, lsgan, psnr, reconstruction
 from oldfix_triplet.mapping import Mapping
 from oldfix_triplet.starting import start_from_file
@@ -66,17 +67,30 @@ class MappingGame(nn.Module):  # type: ignore[misc]
 
 
 class PairTask:
-    """Pairs of x and y with masks, and the frozen autoencoders: what T and diffusion share."""
+    """Pairs of x and y with masks, and the frozen autoencoders: what T and diffusion share.
 
-    def __init__(self, domains: Domains, vaes: VaePair, net: nn.Module) -> None:
+    Args:
+        domains: photographs.
+        vaes: the autoencoders.
+        net: what is trained.
+        recipes: of the damage between x and y, see `Domains.pair`.
+    """
+
+    def __init__(
+        self,
+        domains: Domains,
+        vaes: VaePair,
+        net: nn.Module,
+        recipes: Table[str, float] = RECIPES,
+    ) -> None:
         self.domains, held = domains.split()
         self.vaes = vaes.requires_grad_(False)
-        self.net = net
-        self.held = held_pairs(held, _HELD)
+        self.net, self.recipes = net, recipes
+        self.held = held_pairs(held, _HELD, recipes)
 
     def sample(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
         """See `Domains.pair`."""
-        return self.domains.pair(rng)
+        return self.domains.pair(rng, self.recipes)
 
     def latents(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """z_x and z_y, the posterior means."""

@@ -151,7 +151,8 @@ def train(request: TrainRequest) -> Path:
     """Train both autoencoders; writes ``triplet-vae-s.safetensors`` with its figures.
 
     The gap between real and synthetic latents is measured before and after the latent game. With
-    ``request.init`` both autoencoders are there already, and the game alone is played.
+    ``request.init`` both autoencoders are there already, and the game alone is played, for the
+    whole time. With ``request.resume`` a run goes on in the phase in which it stopped.
     """
     recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
     domains = Domains.read(request.data)
@@ -175,8 +176,10 @@ def train(request: TrainRequest) -> Path:
 
 
 def _played(task: VaeTask, recipe: TrainingRecipe, request: TrainRequest, phase: str) -> VaeGame:
-    """Train one phase."""
+    """Train one phase; the only one where autoencoders were given, which has all the time."""
     part = replace(recipe.part(request, phase), init=None)
+    if request.init is not None:
+        part = replace(part, minutes=request.minutes or recipe.minutes)
     net = fit(task, recipe.phases[phase].settings, part)
     assert isinstance(net, VaeGame)
     return net

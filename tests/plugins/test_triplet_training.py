@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.distributions import Normal, kl_divergence as exact_kl
 
-from oldfix import UsageError
-from oldfix.training import PhotoPool, read_recipe
+from oldfix import UsageError, write_network
+from oldfix.training import PhotoPool, TrainingRecipe, read_recipe
 from oldfix.training.settings import TrainRequest
-from oldfix_triplet import bridge, mapping, train_diffusion, train_mapping, train_vae, vae
+from oldfix_triplet import bridge, mapping, study, train_diffusion, train_mapping, train_vae, vae
 from oldfix_triplet.blocks import count
 from oldfix_triplet.discriminators import PatchDiscriminator, judged_by
-from oldfix_triplet.examples import CROP, Domains, held_pairs
-from oldfix_triplet.gap import domain_accuracy
+from oldfix_triplet.examples import CROP, FIRST, Domains, held_pairs
+from oldfix_triplet.gap import domain_accuracy, squared_mmd, unbiased_mmd
 from oldfix_triplet.losses import feature_matching, kl_divergence, lsgan, reconstruction
 from oldfix_triplet.train_diffusion import BridgeGame, BridgeTask
 from oldfix_triplet.train_mapping import MappingGame, MappingTask
@@ -69,6 +71,23 @@ def test_the_gap_is_none_between_equals_and_whole_between_strangers() -> None:
     assert 0.35 < domain_accuracy(a, b) < 0.65
     with torch.inference_mode():
         assert domain_accuracy(a, b + 1) == 1.0
+
+
+def test_the_discrepancy_by_hand() -> None:
+    a, b = torch.tensor([[0.0], [1.0]]), torch.tensor([[2.0], [3.0]])
+    # Squared distances of two of 0, 1, 2, 3: 1 (three times), 4 (twice), 9; torch's median is 1
+    # of an even number of values the lower, as each stands there twice: 1 1 1 1 1 1 4 4 4 4 9 9.
+    near, far = math.exp(-1 / 2), math.exp(-9 / 2)
+    middle = math.exp(-4 / 2)
+    across = (near + 2 * middle + far) / 4
+    assert unbiased_mmd(a, b) == pytest.approx(2 * near - 2 * across)
+
+
+def test_the_discrepancy_is_none_between_equals_and_grows_with_the_distance() -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(2, 80, 4, 8, 8)
+    assert abs(squared_mmd(a, b)) < 0.02
+    assert 0.02 < squared_mmd(a, b + 0.05) < squared_mmd(a, b + 0.3) <= 2
 
 
 # --- training --------------------------------------------------------------------------------
@@ -130,6 +149,125 @@ def test_tasks_learn_on_a_batch(kind: str, monkeypatch: pytest.MonkeyPatch) -> N
         assert np.isfinite(list(task.validate(task.net).values())).all()
 
 
+def falls(task: Any, batch: Any, figure: str, steps: int) -> tuple[float, float]:
+    """The loss, or a figure of it, in the first step of a short training and in the last ten."""
+    torch.manual_seed(0)
+    optimizer = torch.optim.Adam([p for p in task.net.parameters() if p.requires_grad], 1e-2)
+    found = []
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = 1e-2 * (1 - step / steps)
+        loss, figures = task.loss(task.net, batch())
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        found.append(float({**figures, "loss": loss.detach()}[figure]))
+    return found[0], float(np.mean(found[-10:]))
+
+
+def test_an_autoencoder_learns_flat_pictures_exactly() -> None:
+    torch.manual_seed(0)
+    arguments = {**SMALL, "deviation": 0.01}
+    task = VaeTask.__new__(VaeTask)
+    task.net, task.apart = VaeGame(arguments, kl=0, alpha=1, image_gan=0, width=4), False
+    batch = lambda: tuple(torch.rand(12, 3, 1, 1).expand(-1, -1, 16, 16).split(4))  # noqa: E731
+    first, last = falls(task, batch, "loss", 200)
+    assert first > 0.4  # three numbers for each picture fit into the latent: nothing need be lost
+    assert last < 0.02
+
+
+@pytest.mark.parametrize("kind", ["mapping", "diffusion"])
+def test_a_known_shift_of_the_latent_is_learnt(kind: str) -> None:
+    task = MappingTask.__new__(MappingTask) if kind == "mapping" else BridgeTask.__new__(BridgeTask)
+    task.vaes = vae.tiny().requires_grad_(False)
+    task.vaes.clean.load_state_dict(task.vaes.found.state_dict())
+    task.vaes.clean.encoder[1].linear.bias.add_(torch.tensor([0.5, -0.5, 0.5, -0.5]))
+    if kind == "mapping":
+        game: Any = MappingGame({"channels": 4}, latent=1, features=0, gan=0, width=4)
+        game.mapping = mapping.tiny()
+    else:
+        game = BridgeGame({"channels": 4}, latent=1)
+        game.bridge = bridge.tiny()
+    task.net = game
+
+    def batch() -> tuple[torch.Tensor, ...]:
+        x = torch.rand(4, 3, 32, 32)
+        return x, x, torch.zeros(4, 1, 32, 32)
+
+    first, last = falls(task, batch, "latent", 120)
+    assert first > 0.3  # a half; the diffusion sees states of all times
+    assert last < 0.06
+
+
+def test_a_stopped_training_goes_on_in_its_phase(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    monkeypatch.setattr("oldfix_triplet.train_vae._HELD", 8)
+    (tmp_path / "photos").mkdir()
+    for name, image in pool().groups[0]:
+        Image.fromarray(image).save(tmp_path / "photos" / f"{name}.png")
+    steps = {"batch": 2, "checkpoint_every_minutes": 0, "validate_every_minutes": 9}
+    phases = {"together": {**steps, "steps": 3}, "apart": {**steps, "steps": 4}}
+    recipe = TrainingRecipe.model_validate(
+        {"minutes": 1, "network": {"vae": SMALL, "image_gan": 0, "width": 4}, "phases": phases}
+    )
+    monkeypatch.setattr(train_vae, "read_recipe", lambda *_: recipe)
+
+    def run(out: str, *, resume: bool = False) -> Path:
+        torch.manual_seed(0)  # what a network starts from; the rest has its own seeds
+        how = {"workers": 0, "resume": resume, "seed": 3}
+        return train_vae.train(TrainRequest((tmp_path / "photos",), tmp_path / out, **how))
+
+    whole = vae.load(run("whole"))
+    told, calls = train_vae.VaeTask.loss, []
+
+    def stopping(task: VaeTask, net: nn.Module, batch: Any) -> Any:
+        calls.append(task.apart)
+        if calls.count(True) == 3:
+            raise KeyboardInterrupt
+        return told(task, net, batch)
+
+    monkeypatch.setattr(train_vae.VaeTask, "loss", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        run("parts")
+    calls.append(True)  # no further stop
+    parts = vae.load(run("parts", resume=True))
+    assert calls == [False] * 3 + [True] * 3 + [True] + [True] * 2  # two of four steps were left
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, parts.state_dict()[name]), name
+
+
+def test_the_study_compares_autoencoders_on_photographs_kept_apart(
+    tmp_path: Path, capsys: Any
+) -> None:
+    from PIL import Image
+
+    for folder in ("sound", "old"):
+        (tmp_path / folder).mkdir()
+        for name, image in pool().groups[0][:6]:
+            shade = image // 3 if folder == "old" else image
+            Image.fromarray(shade).save(tmp_path / folder / f"{name}.png")
+    file = tmp_path / "run" / "vae.safetensors"
+    file.parent.mkdir()
+    net = vae.tiny()
+    write_network(file, net, config=net.config)
+    given = [str(file), str(file), "--clean", str(tmp_path / "sound")]
+    where = ["--crops", "24", "-o", str(tmp_path / "out")]
+    assert study.main([*given, "--real", str(tmp_path / "old"), *where]) == 0
+    assert "| run/vae.safetensors |" in capsys.readouterr().out
+    dark, again = json.loads((tmp_path / "out" / "gap.json").read_text("utf-8"))["rows"]
+    assert dark == again
+    assert study.main([*given[:1], *given[2:], *where]) == 0
+    (stand_in,) = json.loads((tmp_path / "out" / "gap.json").read_text("utf-8"))["rows"]
+    assert dark["told_apart"] > 0.8 and dark["mmd2"] > stand_in["mmd2"]
+    with pytest.raises(UsageError, match="must be even"):
+        study.main([*given, "--crops", "7"])
+    (only,) = (tmp_path / "old").glob("0.png")
+    with pytest.raises(UsageError, match="holds one photograph"):
+        study.main([*given, "--real", str(only), *where])
+
+
 def test_pairs_are_marked_hidden_and_sometimes_sound() -> None:
     x, y, mask = held_pairs(Domains(pool()), 24)
     assert x.shape == y.shape == (24, 3, CROP, CROP)
@@ -153,6 +291,20 @@ def test_folders_named_real_are_the_old_photographs(tmp_path: Path) -> None:
         Domains.read([tmp_path / "real-album"])
 
 
+def test_the_diffusion_learns_blur_and_noise_before_the_rest() -> None:
+    file = Path(vae.__file__).with_name("training.toml")
+    for machine in ("cpu", "gpu"):
+        request = TrainRequest((), Path(), recipe=machine)
+        phases = read_recipe(file, "triplet-diffusion-s", request).phases
+        assert list(phases) == list(train_diffusion._DAMAGE) == ["blur-noise", "whole"]
+    first = BridgeTask(Domains(pool()), vae.tiny(), BridgeGame({"channels": 4}), FIRST)
+    pairs = [first.sample(np.random.default_rng(i)) for i in range(12)]
+    assert not any(mask.any() for _, _, mask in pairs)  # nothing structural
+    assert np.mean([np.array_equal(x, y) for x, y, _ in pairs]) < 0.5
+    everything = BridgeTask(Domains(pool()), vae.tiny(), BridgeGame({"channels": 4}))
+    assert any(everything.sample(np.random.default_rng(i))[2].any() for i in range(12))
+
+
 @pytest.mark.parametrize("recipe", ["cpu", "gpu"])
 def test_recipes_build_their_networks(recipe: str, tmp_path: Path) -> None:
     file = Path(vae.__file__).with_name("training.toml")
@@ -160,7 +312,7 @@ def test_recipes_build_their_networks(recipe: str, tmp_path: Path) -> None:
     games = {
         "triplet-vae-s": (VaeGame, {"together", "apart"}),
         "triplet-mapping-s": (MappingGame, {"whole"}),
-        "triplet-diffusion-s": (BridgeGame, {"whole"}),
+        "triplet-diffusion-s": (BridgeGame, {"blur-noise", "whole"}),
     }
     for name, (game, phases) in games.items():
         found = read_recipe(file, name, request)
