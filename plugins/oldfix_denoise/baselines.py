@@ -6,14 +6,16 @@ has batch normalisation, so that a moving average of the weights is the whole ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
+from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-#: Rows of a picture that attend at a time; bounds the memory that neighbourhoods take.
-_BAND = 16
+from oldfix import WeightsError, read_network
 
 
 class DnCNN(nn.Module):  # type: ignore[misc]
@@ -89,36 +91,85 @@ class NLRN(nn.Module):  # type: ignore[misc]
             before: similarities of the step before, or None in the first.
 
         Returns:
-            Features (N, width, H, W), and the similarities (N, window^2, H * W) before softmax.
+            Features (N, width, H, W), and the similarities (N, window^2, H, W) before softmax.
         """
-        height = state.shape[2]
-        query, key, value = self.query(state), self.key(state), self.value(state)
-        inside = torch.ones_like(key[:1, :1])
-        parts: list[tuple[Tensor, Tensor]] = []
-        for top in range(0, height, _BAND):
-            rows = slice(top, min(top + _BAND, height))
-            keys, values, known = (self.neighbours(plane, rows) for plane in (key, value, inside))
-            asked = query[:, :, rows].flatten(2)[:, :, None]
-            similarity = (asked * keys).sum(1) / keys.shape[1] ** 0.5
-            if before is not None:
-                first = top * state.shape[3]
-                similarity = similarity + before[..., first : first + similarity.shape[2]]
-            weight = similarity.masked_fill(known[:, 0] == 0, -torch.inf).softmax(dim=1)
-            parts.append(((values * weight[:, None]).sum(2), similarity))
-        gathered, similarities = (torch.cat(column, 2) for column in zip(*parts, strict=True))
-        return self.merge(gathered.unflatten(2, state.shape[2:])), similarities
+        key, value = self.key(state).float(), self.value(state).float()
+        query = self.query(state).float() / key.shape[1] ** 0.5
+        # One displacement after the other: all neighbourhoods at once would hold every feature
+        # window^2 times, and be slower.
+        similarity = torch.stack([(query * k).sum(1) for k in self.displaced(key)], dim=1)
+        if before is not None:
+            similarity = similarity + before
+        known = torch.cat(list(self.displaced(torch.ones_like(key[:1, :1]))), dim=1)
+        weights = similarity.masked_fill(known == 0, -torch.inf).softmax(dim=1)
+        gathered = torch.zeros_like(value)
+        for weight, v in zip(weights.split(1, dim=1), self.displaced(value), strict=True):
+            gathered = gathered + weight * v
+        return self.merge(gathered), similarity
 
-    def neighbours(self, plane: Tensor, rows: slice) -> Tensor:
-        """(N, C, H, W) to (N, C, window^2, pixels of the rows); zeros outside of the picture."""
-        reach = self.window // 2
+    def displaced(self, plane: Tensor) -> Iterator[Tensor]:
+        """(N, C, H, W) as seen from each place of the window; zeros outside of the picture."""
+        reach, (height, width) = self.window // 2, plane.shape[2:]
         padded = functional.pad(plane, (reach, reach, reach, reach))
-        band = padded[:, :, rows.start : rows.stop + 2 * reach]
-        columns = functional.unfold(band, self.window)
-        return columns.unflatten(1, (plane.shape[1], self.window**2))
+        for top, left in product(range(self.window), repeat=2):
+            yield padded[:, :, top : top + height, left : left + width]
 
 
-#: The baselines by the names of their recipes.
-BASELINES: Mapping[str, Callable[..., nn.Module]] = {"dncnn": DnCNN, "nlrn": NLRN}
+_Baseline = TypeVar("_Baseline", DnCNN, NLRN)
+#: The baselines by the ids of their cards.
+BASELINES: Mapping[str, Callable[..., nn.Module]] = {"dncnn-s": DnCNN, "nlrn-s": NLRN}
+
+
+def load_dncnn(path: Path) -> DnCNN:
+    """Read a `DnCNN` from a weights file.
+
+    Raises:
+        WeightsError: the file belongs to another network.
+    """
+    return _loaded(DnCNN, path)
+
+
+def load_nlrn(path: Path) -> NLRN:
+    """Read an `NLRN` from a weights file.
+
+    Raises:
+        WeightsError: the file belongs to another network.
+    """
+    return _loaded(NLRN, path)
+
+
+def tiny_dncnn() -> DnCNN:
+    """A `DnCNN` of a few thousand parameters and some effect, seeded, for tests."""
+    return _stirred(DnCNN, width=8, depth=4)
+
+
+def tiny_nlrn() -> NLRN:
+    """An `NLRN` of a few thousand parameters and some effect, seeded, for tests."""
+    return _stirred(NLRN, width=8, embedding=4, window=3, steps=2)
+
+
+def _loaded(kind: type[_Baseline], path: Path) -> _Baseline:
+    config, state = read_network(path)
+    try:
+        net = kind(**config)
+        net.load_state_dict(state)
+    except (TypeError, RuntimeError) as error:
+        line = str(error).splitlines()[0]
+        raise WeightsError(f"{path}: is not a {kind.__name__} ({line}); get it anew") from None
+    net.eval()
+    return net
+
+
+def _stirred(kind: type[_Baseline], **arguments: int) -> _Baseline:
+    """Build a network and move the layers that begin at zero, so that it changes its input."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = kind(**arguments)
+        for weight in net.parameters():
+            if not weight.any():
+                nn.init.normal_(weight, std=0.05)
+    net.eval()
+    return net
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:

@@ -14,7 +14,7 @@ from oldfix.training import PhotoPool
 #: Side of an example in pixels.
 CROP = 64
 #: How often each recipe of the folder ``noise`` is used.
-SHARES = {"white": 0.45, "film": 0.3, "camera": 0.25}
+SHARES = {"white": 0.3, "strong": 0.25, "film": 0.25, "camera": 0.2}
 #: Share of examples without noise, which are to be left alone.
 _SOUND = 0.06
 #: Share of grey examples.
@@ -30,7 +30,7 @@ def make_pair(
     Args:
         pool: photographs.
         rng: source of all randomness.
-        kind: "white", "film" or "camera"; None draws one by `SHARES`, or no noise at all.
+        kind: a key of `SHARES`; None draws one by `SHARES`, or no noise at all.
         size: side of the crop in pixels.
 
     Returns:

@@ -1,13 +1,15 @@
 """Experiments around the denoiser, each one command: ``python -m oldfix_denoise.study``.
 
-``samplers`` measures the installed weights with every sampler and number of steps; ``losses``
-trains with the Charbonnier loss and with the mean squared error; ``baselines`` trains the denoiser
-beside DnCNN and the non-local recurrent network. Each writes a page and a JSON file.
+``samplers`` measures the installed weights with every sampler and number of steps; ``cifar``
+measures every installed denoiser on CIFAR-10's pictures; ``losses`` trains with the Charbonnier
+loss and with the mean squared error; ``baselines`` trains the denoiser beside DnCNN and the
+non-local recurrent network. Each writes a page and a JSON file.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 import time
@@ -24,7 +26,7 @@ from oldfix.degrade.noise import gaussian_noise
 from oldfix.evaluation.metrics import psnr, ssim
 from oldfix_denoise.chart import line_chart
 
-_NETWORKS = ("denoiser-px-s", "dncnn", "nlrn")
+_NETWORKS = ("denoiser-px-s", "dncnn-s", "nlrn-s")
 #: Numbers of steps measured.
 STEPS = (1, 2, 5, 10, 20)
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
@@ -79,6 +81,19 @@ def detail(image: _Image, truth: _Image) -> float:
     return fine[0] / max(fine[1], 1e-9)
 
 
+def cifar(options: argparse.Namespace) -> list[Row]:
+    """Measure every installed denoiser on CIFAR-10's pictures under three kinds of made noise."""
+    from oldfix_denoise.cifar import measure, read_cifar, spread
+
+    return measure(
+        spread(read_cifar(options.data[0]), options.limit),
+        sigma=options.sigma,
+        seed=options.seed,
+        device=options.device,
+        rivals=options.rivals,
+    )
+
+
 def losses(options: argparse.Namespace) -> list[Row]:
     """Train the denoiser with each loss, alike in all else; see `trained`."""
     return [
@@ -95,7 +110,7 @@ def baselines(options: argparse.Namespace) -> list[Row]:
 
 
 def trained(name: str, recipe: str, options: argparse.Namespace) -> Row:
-    """Train a network, and return its "parameters" and what validation measured.
+    """Train a network, and return its "parameters", its "steps" and what validation measured.
 
     Figures are mean PSNR in dB over held-out crops: white noise of three strengths, film, camera.
     """
@@ -115,12 +130,14 @@ def trained(name: str, recipe: str, options: argparse.Namespace) -> Row:
     path = train_network(name, request)
     parameters = sum(tensor.numel() for tensor in read_network(path)[1].values())
     figures = json.loads(path.with_suffix(".json").read_text("utf-8"))["figures"]
-    return {"parameters": parameters, **figures}
+    with (request.out / "validation.csv").open(newline="", encoding="utf-8") as file:
+        steps = int([row["step"] for row in csv.DictReader(file)][-1])
+    return {"parameters": parameters, "steps": steps, **figures}
 
 
 #: Recipes that differ in their loss alone, by its name.
 _LOSSES = {"charbonnier": "cpu", "l2": "l2"}
-_STUDIES = {"samplers": samplers, "losses": losses, "baselines": baselines}
+_STUDIES = {"samplers": samplers, "cifar": cifar, "losses": losses, "baselines": baselines}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,9 +145,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
     rows = _STUDIES[options.study](options)
-    settings = {k: [str(x) for x in v] if k == "data" else v for k, v in vars(options).items()}
-    settings = {name: value for name, value in settings.items() if name != "output"}
-    content = json.dumps({"settings": settings, "rows": rows}, indent=2)
+    settings = {name: value for name, value in vars(options).items() if name != "output"}
+    content = json.dumps({"settings": settings, "rows": rows}, indent=2, default=str)
     (options.output / f"{options.study}.json").write_text(content + "\n", "utf-8")
     page = table(rows)
     (options.output / f"{options.study}.md").write_text(page, "utf-8")
@@ -158,14 +174,19 @@ def _parser() -> argparse.ArgumentParser:
     studies = parser.add_subparsers(dest="study", required=True)
     for name, function in _STUDIES.items():
         study = studies.add_parser(name, help=(function.__doc__ or "").splitlines()[0])
-        study.add_argument("--data", type=Path, action="append", required=True)
+        where = "--cifar" if name == "cifar" else "--data"
+        study.add_argument(where, dest="data", type=Path, action="append", required=True)
         study.add_argument("-o", "--output", type=Path, default=Path("out/denoise-study"))
         study.add_argument("--device", default="cpu")
         study.add_argument("--seed", type=int, default=0)
-        if name == "samplers":
+        if name in {"samplers", "cifar"}:
+            few = 12 if name == "samplers" else 10000
             study.add_argument("--sigma", type=float, default=25.0, help="in 8-bit levels")
-            study.add_argument("--limit", type=int, default=12, help="at most so many pictures")
+            study.add_argument("--limit", type=int, default=few, help="at most so many pictures")
+        if name == "samplers":
             study.add_argument("--crop", type=int, default=192, help="side in pixels")
+        elif name == "cifar":
+            study.add_argument("--rivals", type=Path, help="folder of published networks")
         else:
             study.add_argument("--minutes", type=float, default=20.0, help="for each network")
             study.add_argument("--workers", type=int, default=1)

@@ -36,6 +36,16 @@ def train(request: TrainRequest) -> Path:
     return train_network(NAME, request)
 
 
+def train_dncnn(request: TrainRequest) -> Path:
+    """Train `DnCNN` on the same noise; writes ``dncnn-s.safetensors``."""
+    return train_network("dncnn-s", request)
+
+
+def train_nlrn(request: TrainRequest) -> Path:
+    """Train `NLRN` on the same noise; writes ``nlrn-s.safetensors``."""
+    return train_network("nlrn-s", request)
+
+
 def train_network(name: str, request: TrainRequest) -> Path:
     """Train the denoiser or one of its baselines for the time box, and write it into the folder.
 
@@ -136,5 +146,5 @@ def _held_out(pool: PhotoPool) -> dict[str, tuple[Tensor, Tensor]]:
         columns = [np.stack(column) for column in zip(*pairs, strict=True)]
         noisy, clean = (torch.from_numpy(c).permute(0, 3, 1, 2).contiguous() for c in columns)
         found[name] = (noisy, clean)
-    del found["white"]  # the fixed strengths say more
+    del found["white"], found["strong"]  # the fixed strengths say more
     return found

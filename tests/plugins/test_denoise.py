@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from oldfix import IMAGE, Photo, PipelineError, write_network
+from oldfix import IMAGE, Photo, PipelineError, between, write_network
 from oldfix.evaluation.metrics import psnr
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import discover
@@ -163,6 +164,29 @@ def test_an_untrained_network_and_time_zero_change_nothing() -> None:
         assert torch.equal(PixelDenoiser(widths=(8, 12), blocks=(1, 1))(x), x)
         assert torch.equal(tiny()(x, 0.0), x)
         assert not torch.equal(tiny()(x, 1.0), x)
+
+
+def test_the_way_is_continuous_from_the_clean_picture_to_the_one_found() -> None:
+    clean, found = (np.asarray(p[:64, :64]) for p in (portrait(), noisy_portrait()))
+    np.testing.assert_array_equal(between(clean, found, 0.0), clean)
+    np.testing.assert_array_equal(between(clean, found, 1.0), found)
+    times = np.linspace(0, 1, 101)
+    states = [between(clean, found, t) for t in times]
+    steps = [float(np.abs(b - a).max()) for a, b in pairwise(states)]
+    whole = float(np.abs(found - clean).max())
+    np.testing.assert_allclose(steps, whole / 100, rtol=1e-3)  # evenly, without a jump
+
+
+def test_the_guess_is_continuous_in_time_and_exact_at_its_end() -> None:
+    net = load(WEIGHTS / CARD.file)
+    found = torch.from_numpy(noisy_portrait()[:64, :64].copy()).permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        assert torch.equal(net(found, 0.0), found)
+        coarse, fine = (
+            max(float((net(found, t + d) - net(found, t)).std()) for t in (0.0, 0.3, 0.6, 0.9))
+            for d in (0.08, 0.004)
+        )
+    assert fine < coarse / 4  # a jump would not shrink with the distance
 
 
 # --- the leak (a network given x_t and x_T solves for x_0 and learns nothing) -----------------

@@ -41,13 +41,13 @@ def test_the_published_sizes_have_the_published_numbers_of_parameters() -> None:
 def test_the_recurrent_network_gathers_from_the_window_inside_the_picture() -> None:
     torch.manual_seed(0)
     net = NLRN(width=4, embedding=2, window=5, steps=2)
-    state = torch.rand(1, 4, 21, 9)  # more rows than are done at a time
+    state = torch.rand(1, 4, 21, 9)
     with torch.no_grad():
         net.merge.weight.copy_(torch.randn_like(net.merge.weight))
         gathered, similarity = net.gather(state, None)
         again, summed = net.gather(state, similarity)
         query, key, value = net.query(state), net.key(state), net.value(state)
-    assert similarity.shape == (1, 25, 21 * 9)
+    assert similarity.shape == (1, 25, 21, 9)
     torch.testing.assert_close(summed, 2 * similarity)
     assert not torch.allclose(again, gathered)
     for row, column in ((0, 0), (17, 4), (20, 8)):  # by the definition, one pixel
@@ -78,8 +78,8 @@ def pool() -> PhotoPool:
 
 TINY: Mapping[str, Any] = {
     "denoiser-px-s": lambda: PixelDenoiser(widths=(8, 12), blocks=(1, 1)),
-    "dncnn": lambda: DnCNN(width=8, depth=4),
-    "nlrn": lambda: NLRN(width=8, embedding=4, window=3, steps=2),
+    "dncnn-s": lambda: DnCNN(width=8, depth=4),
+    "nlrn-s": lambda: NLRN(width=8, embedding=4, window=3, steps=2),
 }
 
 
@@ -150,6 +150,36 @@ def test_networks_learn_on_a_batch(name: str, loss: str, monkeypatch: pytest.Mon
     assert all(np.isfinite(value) for value in figures.values())
 
 
+@pytest.mark.parametrize(
+    ("net", "measure", "best"),
+    [
+        (lambda: PixelDenoiser(widths=(32,), blocks=(1,)), "charbonnier", math.sqrt(2 / math.pi)),
+        (lambda: NLRN(width=8, embedding=4, window=3, steps=1), "l2", 1.0),
+    ],
+)
+def test_the_loss_falls_to_what_an_exact_predictor_leaves(
+    net: Any, measure: str, best: float
+) -> None:
+    # Of white pictures of deviation 0.1 in white noise of the same, the best guess is half of
+    # what is seen (off the mean); it leaves an error of deviation 0.1 / sqrt(2), nothing less.
+    torch.manual_seed(0)
+    task = DenoiseTask.__new__(DenoiseTask)
+    task.net, task.measure, task.one_step = net(), LOSSES[measure], True
+    optimizer = torch.optim.Adam(task.net.parameters(), 1e-2)
+    found = []
+    for step in range(160):
+        optimizer.param_groups[0]["lr"] = 1e-2 * (1 - step / 160)
+        clean = 0.5 + 0.1 * torch.randn(8, 3, 16, 16)
+        value, _ = task.loss(task.net, (clean + 0.1 * torch.randn_like(clean), clean))
+        value.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        found.append(float(value.detach()))
+    level = best * 0.1 / math.sqrt(2) if measure == "charbonnier" else 0.1**2 / 2
+    assert found[0] > 1.3 * level
+    assert 0.95 * level < np.mean(found[-20:]) < 1.1 * level
+
+
 def test_half_of_a_batch_is_as_found_and_baselines_see_nothing_else() -> None:
     seen: list[torch.Tensor] = []
 
@@ -207,7 +237,7 @@ BRIEF = """
 cpu = { minutes = 1, network = NET, phases.charbonnier = STEPS }
 l2 = { minutes = 1, network = NET, phases.l2 = STEPS }
 
-[nlrn.cpu]
+[nlrn-s.cpu]
 minutes = 1
 network = { width = 4, embedding = 2, window = 3, steps = 1 }
 phases.l2 = STEPS
@@ -222,13 +252,13 @@ def test_studies_of_training_compare_what_they_trained(
     monkeypatch.setattr(train, "_HELD_OUT", 1)
     brief = ["--data", str(photographs), "--workers", "0"]
     assert study.main(["losses", *brief, "-o", str(tmp_path / "l")]) == 0
-    assert study.main(["baselines", *brief, "-o", str(tmp_path / "b"), "--only", "nlrn"]) == 0
+    assert study.main(["baselines", *brief, "-o", str(tmp_path / "b"), "--only", "nlrn-s"]) == 0
     rows = json.loads((tmp_path / "l" / "losses.json").read_text("utf-8"))["rows"]
     assert [row["loss"] for row in rows] == ["charbonnier", "l2"]
     (row,) = json.loads((tmp_path / "b" / "baselines.json").read_text("utf-8"))["rows"]
-    assert row["network"] == "nlrn"
+    assert row["network"] == "nlrn-s"
     assert np.isfinite(row["score"])
-    assert (tmp_path / "b" / "nlrn-cpu" / "nlrn.safetensors").is_file()
+    assert (tmp_path / "b" / "nlrn-s-cpu" / "nlrn-s.safetensors").is_file()
 
 
 def test_detail_is_one_for_the_truth_and_less_where_blurred() -> None:
