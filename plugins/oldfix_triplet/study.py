@@ -22,6 +22,8 @@ from oldfix import UsageError
 from oldfix.training import PhotoPool
 from oldfix_triplet.examples import Domains
 from oldfix_triplet.gap import domain_accuracy, squared_mmd
+from oldfix_triplet.mapping import load as load_mapping
+from oldfix_triplet.train_mapping import pooled_psnr
 from oldfix_triplet.train_vae import codes, told_again
 from oldfix_triplet.vae import load
 
@@ -29,7 +31,13 @@ Row = dict[str, Any]
 
 
 def gap(
-    files: Sequence[Path], clean: Path, real: Path | None, *, crops: int, seed: int
+    files: Sequence[Path],
+    clean: Path,
+    real: Path | None,
+    *,
+    mapping: Path | None = None,
+    crops: int = 200,
+    seed: int = 0,
 ) -> list[Row]:
     """Measure autoencoders on crops of photographs that took no part in their training.
 
@@ -37,13 +45,15 @@ def gap(
         files: weights files of pairs of autoencoders.
         clean: folder, or text file of paths, of sound photographs; their damage is domain x.
         real: the same of real old photographs, domain r; None lets other damage stand in.
+        mapping: weights file of a mapping network, to see what it still does in these latents.
         crops: of each domain; even.
         seed: of crops and damage.
 
     Returns:
         A row for each file: "told_apart" (share of held-out latents that a logistic regression
         assigns correctly, 0.5 is chance), "mmd2" (squared maximum mean discrepancy, 0 is none),
-        "psnr_x" and "psnr_r" (mean PSNR in dB of crops decoded again).
+        "psnr_x" and "psnr_r" (mean PSNR in dB of crops decoded again); with a mapping network
+        "restored", beside "found" (PSNR in dB of the mean squared error over crops of x).
 
     Raises:
         UsageError: fewer than two photographs of a domain, or an odd number of crops.
@@ -51,14 +61,20 @@ def gap(
     if crops < 4 or crops % 2:
         raise UsageError(f"--crops {crops}: must be even and at least 4")
     halves = _halves(clean, real)
-    r, x = (_crops(halves, domain, crops, seed) for domain in ("r", "x"))
+    r = _real(halves, crops, seed)
+    x, y, mask = _pairs(halves, crops, seed)
+    net = None if mapping is None else load_mapping(mapping)
     device = torch.device("cpu")
     rows = []
     for file in files:
-        found = load(file).found
+        pair = load(file)
+        found = pair.found
         with torch.inference_mode():
             z_r, z_x = codes(found, r, device), codes(found, x, device)
             told = {"psnr_x": told_again(found, x, device), "psnr_r": told_again(found, r, device)}
+            if net is not None:
+                restored = pooled_psnr(pair, net, x, y, mask)
+                told |= {name: restored[name] for name in ("restored", "found")}
         measured = {"told_apart": domain_accuracy(z_r, z_x), "mmd2": squared_mmd(z_r, z_x)}
         rows.append({"file": file.parent.name + "/" + file.name, **measured, **told})
     return rows
@@ -82,14 +98,17 @@ def _halves(clean: Path, real: Path | None) -> tuple[Domains, Domains]:
     return Domains(clean_0, real_0), Domains(clean_1, real_1)
 
 
-def _crops(halves: tuple[Domains, Domains], domain: str, count: int, seed: int) -> Tensor:
-    """(count, 3, CROP, CROP), in turns from the photographs of the one half and of the other."""
-    found = []
-    for number in range(count):
-        rng = np.random.default_rng([seed, ord(domain), number])
-        half = halves[number % 2]
-        found.append(half.real_old(rng) if domain == "r" else half.pair(rng)[0])
-    return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2)
+def _real(halves: tuple[Domains, Domains], count: int, seed: int) -> Tensor:
+    """Crops of r (count, 3, CROP, CROP), in turns from either half's photographs."""
+    crops = [halves[i % 2].real_old(np.random.default_rng([seed, 0, i])) for i in range(count)]
+    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
+
+
+def _pairs(halves: tuple[Domains, Domains], count: int, seed: int) -> tuple[Tensor, ...]:
+    """As many x, y and masks, in the same turns."""
+    pairs = [halves[i % 2].pair(np.random.default_rng([seed, 1, i])) for i in range(count)]
+    columns = (torch.from_numpy(np.stack(c)) for c in zip(*pairs, strict=True))
+    return tuple(column.permute(0, 3, 1, 2) for column in columns)
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -105,11 +124,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("files", nargs="+", type=Path, help="weights files of autoencoders")
     parser.add_argument("--clean", type=Path, required=True, help="folder of sound photographs")
     parser.add_argument("--real", type=Path, help="folder of old ones; made damage stands in")
+    parser.add_argument("--mapping", type=Path, help="mapping network, to see what it still does")
     parser.add_argument("--crops", type=int, default=200, help="of each domain")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, default=Path("out/triplet-study"))
     options = parser.parse_args(arguments)
-    rows = gap(options.files, options.clean, options.real, crops=options.crops, seed=options.seed)
+    how = {"mapping": options.mapping, "crops": options.crops, "seed": options.seed}
+    rows = gap(options.files, options.clean, options.real, **how)
     options.output.mkdir(parents=True, exist_ok=True)
     settings = {name: value for name, value in vars(options).items() if name != "output"}
     content = json.dumps({"settings": settings, "rows": rows}, indent=2, default=str)

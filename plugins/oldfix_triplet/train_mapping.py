@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Table
+from collections.abc import Callable, Mapping as Table
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -102,20 +102,34 @@ class PairTask:
         raise NotImplementedError
 
     def validate(self, net: nn.Module) -> dict[str, float]:
-        """PSNR of the mean squared error of held-out pairs: restored, as found, and the ceiling.
-
-        The ceiling is what the autoencoder of clean photographs leaves of them.
-        """
+        """PSNR of the mean squared error of held-out pairs, see `pooled_psnr`; score: restored."""
         device = next(net.parameters()).device
-        errors = []
-        for part in zip(*(column.split(16) for column in self.held), strict=True):
-            x, y, mask = (value.to(device) for value in part)
-            z = self.mapped(net, self.vaes.encode(x), squares(mask))
-            pictures = (self.vaes.decode(z), x, self.vaes.clean(y))
-            errors.append([(p.clamp(0, 1) - y).square().mean() for p in pictures])
-        pooled = [-10 * torch.stack(column).mean().log10() for column in zip(*errors, strict=True)]
-        restored, found, ceiling = (float(value) for value in pooled)
-        return {"score": restored, "found": found, "ceiling": ceiling}
+        held = (column.to(device) for column in self.held)
+        found = pooled_psnr(self.vaes, lambda z, mask: self.mapped(net, z, mask), *held)
+        return {"score": found.pop("restored"), **found}
+
+
+def pooled_psnr(
+    vaes: VaePair, mapped: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor, mask: Tensor
+) -> dict[str, float]:
+    """PSNR in dB of the mean squared error over all pairs: restored, as found, and the ceiling.
+
+    The ceiling is what the autoencoder of clean photographs leaves of them.
+
+    Args:
+        vaes: the autoencoders.
+        mapped: from a latent and the mask at its size to the clean latent.
+        x: (N, 3, H, W), marked pixels hidden.
+        y: (N, 3, H, W).
+        mask: (N, 1, H, W).
+    """
+    errors = []
+    for a, b, m in zip(*(column.split(16) for column in (x, y, mask)), strict=True):
+        z = mapped(vaes.encode(a), squares(m))
+        pictures = (vaes.decode(z), a, vaes.clean(b))
+        errors.append([(p.clamp(0, 1) - b).square().mean() for p in pictures])
+    pooled = [-10 * torch.stack(column).mean().log10() for column in zip(*errors, strict=True)]
+    return dict(zip(("restored", "found", "ceiling"), map(float, pooled), strict=True))
 
 
 class MappingTask(PairTask):

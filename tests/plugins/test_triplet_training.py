@@ -252,14 +252,17 @@ def test_the_study_compares_autoencoders_on_photographs_kept_apart(
     file.parent.mkdir()
     net = vae.tiny()
     write_network(file, net, config=net.config)
+    map_file, maps = tmp_path / "mapping.safetensors", mapping.tiny()
+    write_network(map_file, maps, config=maps.config)
     given = [str(file), str(file), "--clean", str(tmp_path / "sound")]
     where = ["--crops", "24", "-o", str(tmp_path / "out")]
     assert study.main([*given, "--real", str(tmp_path / "old"), *where]) == 0
     assert "| run/vae.safetensors |" in capsys.readouterr().out
     dark, again = json.loads((tmp_path / "out" / "gap.json").read_text("utf-8"))["rows"]
     assert dark == again
-    assert study.main([*given[:1], *given[2:], *where]) == 0
+    assert study.main([*given[:1], *given[2:], *where, "--mapping", str(map_file)]) == 0
     (stand_in,) = json.loads((tmp_path / "out" / "gap.json").read_text("utf-8"))["rows"]
+    assert stand_in["found"] > stand_in["restored"]  # an untrained network only spoils
     assert dark["told_apart"] > 0.8 and dark["mmd2"] > stand_in["mmd2"]
     with pytest.raises(UsageError, match="must be even"):
         study.main([*given, "--crops", "7"])
