@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, Literal
 
 from oldfix import (
     FACES,
@@ -33,6 +34,13 @@ class DetectOptions(Options):
     landmarks: str = Field(
         "if-installed",
         description="weights that place the landmarks of each face; none: as the detector saw them",
+    )
+    which: Literal["all", "centre", "largest"] = Field(
+        "all", description="all faces, only the one nearest to the middle, or only the largest"
+    )
+    aligned: bool = Field(
+        False,
+        description="the photograph is one face, cut out and aligned as FFHQ is: look for none",
     )
 
 
@@ -87,3 +95,11 @@ def oldfix_stages() -> Iterable[StageSpec]:
 def oldfix_weights() -> Iterable[WeightsCard]:
     """Return the cards of detectors and refiners."""
     return read_cards(Path(__file__).with_name("weights.toml"))
+
+
+@hookimpl
+def oldfix_commands(app: Any) -> None:
+    """Add ``oldfix faces``."""
+    from oldfix_faces.command import faces
+
+    app.command("faces", epilog="Example: oldfix faces photo.jpg -o faces/")(faces)

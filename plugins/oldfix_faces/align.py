@@ -89,6 +89,20 @@ def align(points: NDArray[np.floating], size: int) -> Alignment:
     return Alignment(np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]]), size)
 
 
+def on_grid(alignment: Alignment) -> Alignment:
+    """Return a crop that nearly lies on the pixels of its photograph on them, others as they are.
+
+    A photograph that is an aligned face already need not be interpolated, which blurs; no
+    landmark is known to a pixel.
+    """
+    ends = corners(alignment.size)
+    offsets = alignment.to_photo(ends) - ends
+    shift = np.round(offsets.mean(axis=0))
+    if float(np.abs(offsets - shift).max()) >= 1:
+        return alignment
+    return Alignment(np.array([[1, 0, -shift[0]], [0, 1, -shift[1]]]), alignment.size)
+
+
 @dataclass(frozen=True)
 class Box:
     """A rectangle of whole pixels of a photograph: rows top to bottom, columns left to right."""

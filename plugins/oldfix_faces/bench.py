@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldfix_faces.align import align, template
-from oldfix_faces.paste import face_mask, paste
+from oldfix_faces.paste import Patch, face_mask, paste
 
 Array = NDArray[np.float32]
 
@@ -67,5 +67,5 @@ def _timed(
     correction = cv2.GaussianBlur(texture, (0, 0), 2).reshape(texture.shape)
     covered.fill(0)
     start = time.process_time()
-    paste(image, correction, mask, alignment, covered=covered, toned=toned)
+    paste(image, Patch(correction, mask, alignment), covered=covered, toned=toned)
     return time.process_time() - start

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import FACES, IMAGE, NO_WEIGHTS, Context, Photo
+from oldfix import FACES, IMAGE, NO_WEIGHTS, Context, Face, Photo, StageError
 from oldfix_faces import DetectOptions
+from oldfix_faces.align import template
 from oldfix_faces.anchors import Found
 from oldfix_faces.detect import as_faces, find
 from oldfix_faces.second_look import confirm, place_landmarks
@@ -19,10 +20,17 @@ def detect(photo: Photo, options: DetectOptions, ctx: Context) -> Photo:
     """Put the faces of a photograph under `FACES`, largest first.
 
     Every face is listed in the history with its box and score.
+
+    Raises:
+        StageError: ``aligned`` was asked for and the photograph is not square.
     """
-    found = _found(photo[IMAGE], options, ctx)
-    sides = (found.boxes[:, 2:] - found.boxes[:, :2]).min(axis=1)
-    faces = as_faces(found[sides >= options.min_size_px])
+    faces: tuple[Face, ...]
+    if options.aligned:
+        faces = (aligned_face(photo.size),)
+    else:
+        found = _found(photo[IMAGE], options, ctx)
+        sides = (found.boxes[:, 2:] - found.boxes[:, :2]).min(axis=1)
+        faces = chosen(as_faces(found[sides >= options.min_size_px]), options.which, photo.size)
     ctx.note(
         found=len(faces),
         faces=[
@@ -31,6 +39,39 @@ def detect(photo: Photo, options: DetectOptions, ctx: Context) -> Photo:
         ],
     )
     return photo.put(FACES, faces)
+
+
+def aligned_face(size: tuple[int, int]) -> Face:
+    """Return the face of a photograph that is an aligned crop: the template's landmarks.
+
+    Raises:
+        StageError: (height, width) is not square.
+    """
+    height, width = size
+    if height != width:
+        raise StageError(
+            f"is {width} x {height} pixels, and an aligned face is square; "
+            "leave out aligned, and the face will be looked for"
+        )
+    inner = 0.2 * width, 0.2 * height, 0.8 * width, 0.9 * height
+    return Face(inner, 1.0, template(width).astype(np.float32))
+
+
+def chosen(faces: tuple[Face, ...], which: str, size: tuple[int, int]) -> tuple[Face, ...]:
+    """Return all faces, or only the largest, or only the one nearest to the middle.
+
+    Args:
+        faces: largest first.
+        which: "all", "largest" or "centre".
+        size: (height, width) of the photograph.
+    """
+    if which == "all" or not faces:
+        return faces
+    if which == "largest":
+        return faces[:1]
+    middle = np.array([size[1] - 1, size[0] - 1]) / 2
+    away = [float(np.hypot(*(np.reshape(f.box, (2, 2)).mean(axis=0) - middle))) for f in faces]
+    return (faces[int(np.argmin(away))],)
 
 
 def _found(image: NDArray[np.float32], options: DetectOptions, ctx: Context) -> Found:

@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from oldfix import from_lab, grey_to_luminance, luminance, luminance_to_grey, to_lab
-from oldfix_faces.align import Alignment, box_around, uncrop
+from oldfix_faces.align import Alignment, Box, box_around, uncrop
 
 Array = NDArray[np.float32]
 
 #: Softness of the mask and width of the free frame around it, as parts of the crop.
 _FEATHER, _FRAME = 0.035, 0.04
+#: The soft edge lies around the hull of a face, not within: its middle is so many times as far out.
+_REACH = 1.2
 #: Smaller weights of a mask count as zero.
 _LEAST = 1 / 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """A correction and where it goes.
+
+    Warping a face into its crop blurs its finest texture away. The network cannot take noise away
+    that it does not see; so as much of that texture may be taken away as went of the finest that
+    it saw.
+
+    Attributes:
+        correction: (size, size, 3) float32, what to add, in the aligned crop.
+        mask: (size, size) float32, where, in the aligned crop.
+        alignment: from photograph to crop.
+        crop: (size, size, 3) float32, the face as it was cut out; needed for ``unseen``.
+        unseen: how much to take away of the texture that the crop does not hold, in [0, 1].
+    """
+
+    correction: Array
+    mask: Array
+    alignment: Alignment
+    crop: Array | None = None
+    unseen: float = 0.0
 
 
 def face_mask(points: NDArray[np.floating], size: int) -> Array:
@@ -30,7 +57,9 @@ def face_mask(points: NDArray[np.floating], size: int) -> Array:
         (size, size) float32 in [0, 1], zero at the crop's border.
     """
     mask = np.zeros((size, size), np.float32)
-    hull = cv2.convexHull(np.round(outline(points)).astype(np.int32))
+    edge = outline(points)
+    edge = edge.mean(axis=0) + _REACH * (edge - edge.mean(axis=0))
+    hull = cv2.convexHull(np.round(edge).astype(np.int32))
     cv2.fillConvexPoly(mask, hull, 1.0)
     return softened(mask)
 
@@ -69,40 +98,39 @@ def outline(points: NDArray[np.floating]) -> NDArray[np.float64]:
     )
 
 
-def paste(
-    image: Array,
-    correction: Array,
-    mask: Array,
-    alignment: Alignment,
-    *,
-    covered: Array,
-    toned: bool,
-) -> None:
+def paste(image: Array, patch: Patch, *, covered: Array, toned: bool) -> None:
     """Add a correction to a photograph, in place; nothing outside the mask changes.
 
     Only the box of the mask is read and written, so the cost does not grow with the photograph.
 
     Args:
         image: (H, W, 3) float32 in [0, 1]. Changed.
-        correction: (size, size, 3) float32, in the aligned crop.
-        mask: (size, size) float32, in the aligned crop.
-        alignment: from photograph to crop.
+        patch: the correction and where it goes.
         covered: (H, W) float32, how far earlier faces have already changed each pixel. Changed.
         toned: change luminance only; the correction is then grey and its first channel is used.
     """
-    box = box_around(alignment.to_photo(bounds(mask)), image.shape[:2])
+    alignment = patch.alignment
+    box = box_around(alignment.to_photo(bounds(patch.mask)), image.shape[:2])
     if box.empty:
         return
-    weight = np.clip(uncrop(mask, alignment, box), 0, 1) * (1 - covered[box.slices])
+    weight = np.clip(uncrop(patch.mask, alignment, box), 0, 1) * (1 - covered[box.slices])
     weight[weight < _LEAST] = 0
     covered[box.slices] += weight
     region = image[box.slices]
+    change = uncrop(patch.correction[..., 0] if toned else patch.correction, alignment, box)
+    if patch.crop is not None and patch.unseen > 0:
+        change -= patch.unseen * _lost(region, patch.crop, alignment, box, toned=toned)
     if toned:
-        change = uncrop(correction[..., 0], alignment, box) * weight
-        region[...] = _with_luminance_added(region, change, weight > 0)
+        region[...] = _with_luminance_added(region, change * weight, weight > 0)
     else:
-        change = uncrop(correction, alignment, box) * weight[..., None]
-        region[...] = np.clip(region + change, 0, 1)
+        region[...] = np.clip(region + change * weight[..., None], 0, 1)
+
+
+def _lost(region: Array, crop: Array, alignment: Alignment, box: Box, *, toned: bool) -> Array:
+    """Return the texture of a region that its crop, warped back, has not got."""
+    if toned:
+        return grey_of(region)[..., 0] - uncrop(crop[..., 0], alignment, box)
+    return region - uncrop(crop, alignment, box)
 
 
 def _with_luminance_added(region: Array, change: Array, touched: NDArray[np.bool_]) -> Array:

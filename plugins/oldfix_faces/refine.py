@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 
 from oldfix import FACES, IMAGE, NO_WEIGHTS, Context, Face, Model, Photo, is_toned
 from oldfix_faces import RefineOptions
-from oldfix_faces.align import Alignment, align, crop_face
+from oldfix_faces.align import Alignment, align, crop_face, on_grid
 from oldfix_faces.gate import Verdict, compare
-from oldfix_faces.paste import face_mask, grey_of, paste, softened
-from oldfix_faces.texture import fitted
+from oldfix_faces.paste import Patch, face_mask, grey_of, paste, softened
+from oldfix_faces.texture import fitted, removed
 
 Array = NDArray[np.float32]
 
 #: Faces with nearer eyes hold nothing to refine.
 _SMALLEST_EYES_PX = 5.0
+#: Crop pixels per photograph pixel: below the first the photograph holds detail that the crop does
+#: not, from the second on it does not.
+_DETAIL_BELOW = (0.75, 1.0)
 #: A face not accepted is tried once more at this blend.
 _SECOND_TRY = 0.5
 
@@ -83,7 +86,7 @@ def corrected(
 ) -> list[Aligned]:
     """Cut the faces out and run the network over all of them; its corrections may go anywhere."""
     size = model.net.size
-    alignments = [align(face.points, size) for face in faces]
+    alignments = [on_grid(align(face.points, size)) for face in faces]
     crops = [np.clip(crop_face(image, alignment), 0, 1) for alignment in alignments]
     if toned:
         crops = [grey_of(crop) for crop in crops]
@@ -157,15 +160,25 @@ def pasted(image: Array, faces: Sequence[Aligned], strength: float, *, toned: bo
     result = image.copy()
     covered = np.zeros(image.shape[:2], np.float32)
     for item in faces:
-        paste(
-            result,
+        patch = Patch(
             strength * item.correction,
             item.mask,
             item.alignment,
-            covered=covered,
-            toned=toned,
+            item.crop,
+            unseen=strength * unseen_share(item),
         )
+        paste(result, patch, covered=covered, toned=toned)
     return result
+
+
+def unseen_share(item: Aligned) -> float:
+    """How much to take away of the texture that the crop does not hold.
+
+    In a face larger than the crop that texture is detail, and stays.
+    """
+    low, high = _DETAIL_BELOW
+    part = float(np.clip((item.alignment.scale - low) / (high - low), 0, 1))
+    return part * removed(item.crop, item.correction, item.mask) if part else 0.0
 
 
 def described(item: Aligned) -> dict[str, Any]:

@@ -12,6 +12,8 @@ Array = NDArray[np.float32]
 _TONE = 1 / 12
 #: Finer than this, in pixels of the crop, is grain and texture.
 _GRAIN_PX = 1.2
+#: Fine texture weaker than this (root mean square) is none.
+_NO_TEXTURE = 5e-4
 
 
 def fitted(face: Array, correction: Array, mask: Array, grain: float) -> Array:
@@ -52,3 +54,17 @@ def blurred(image: Array, sigma: float) -> Array:
     return np.asarray(
         cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), np.float32
     )
+
+
+def removed(face: Array, correction: Array, mask: Array) -> float:
+    """Return the part of a face's fine texture that a correction takes away, in [0, 1].
+
+    The coefficient of the texture in the correction's own fine part, by least squares under the
+    mask: 1 where it takes all texture away, 0 where it only adds.
+    """
+    own, fine = face - blurred(face, _GRAIN_PX), correction - blurred(correction, _GRAIN_PX)
+    weight = mask[..., None]
+    shared, all_of_it = float((weight * own * fine).sum()), float((weight * own * own).sum())
+    if all_of_it <= _NO_TEXTURE**2 * own.shape[2] * float(mask.sum()):
+        return 0.0
+    return float(np.clip(-shared / all_of_it, 0, 1))

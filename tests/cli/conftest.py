@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from oldfix.cli.app import build_app
 
 PLUGINS = Path(__file__).with_name("plugins")
-OWN = "colorize,denoise,diffusion,faces,scratch,tone,triplet"
+OWN = "colorize,denoise,diffusion,faces,scratch,tone,triplet,upscale"
 Cli = Callable[..., Any]
 
 

@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from oldfix_faces.align import Box, align, box_around, corners, crop_face, template, uncrop
-from oldfix_faces.paste import face_mask, is_exactly_grey, paste
+from oldfix_faces.align import (
+    Box,
+    align,
+    box_around,
+    corners,
+    crop_face,
+    on_grid,
+    template,
+    uncrop,
+)
+from oldfix_faces.paste import Patch, face_mask, is_exactly_grey, paste
+from oldfix_faces.texture import blurred, removed
 
 placements = st.tuples(
     st.floats(0.1, 4), st.floats(-3.1, 3.1), st.floats(-50, 500), st.floats(-50, 500)
@@ -109,7 +119,7 @@ def pasted(picture, correction, placement, *, toned=False, size=64):
     alignment = align(points, size)
     result, covered = picture.copy(), np.zeros(picture.shape[:2], np.float32)
     mask = face_mask(alignment.to_crop(points), size)
-    paste(result, correction, mask, alignment, covered=covered, toned=toned)
+    paste(result, Patch(correction, mask, alignment), covered=covered, toned=toned)
     return result, covered
 
 
@@ -147,14 +157,8 @@ def test_two_faces_in_one_place_are_not_corrected_twice():
     mask = face_mask(alignment.to_crop(points), 64)
     result, covered = picture.copy(), np.zeros(picture.shape[:2], np.float32)
     for _ in range(2):
-        paste(
-            result,
-            np.full((64, 64, 3), 0.1, np.float32),
-            mask,
-            alignment,
-            covered=covered,
-            toned=False,
-        )
+        patch = Patch(np.full((64, 64, 3), 0.1, np.float32), mask, alignment)
+        paste(result, patch, covered=covered, toned=False)
     assert (result - picture).max() <= 0.1 + 1e-5
     assert covered.max() <= 1 + 1e-6
 
@@ -190,3 +194,48 @@ def test_the_mask_covers_the_landmarks_and_ends_inside_the_crop(angle, scale):
     assert mask[0].max() == mask[-1].max() == mask[:, 0].max() == mask[:, -1].max() == 0
     at = mask[points[:, 1].round().astype(int), points[:, 0].round().astype(int)]
     assert at.min() > 0.9
+
+
+def test_a_crop_that_nearly_lies_on_the_pixels_is_laid_on_them():
+    picture = np.random.default_rng(0).random((90, 100, 3), dtype=np.float32)
+    near = template(64) * 1.005 + (12.2, 7.7)
+    np.testing.assert_array_equal(
+        crop_face(picture, on_grid(align(near, 64))), picture[8:72, 12:76]
+    )
+    for away in (template(64) * 1.1 + 9, np.roll(template(64), 1, axis=1) + 9):
+        assert on_grid(align(away, 64)).matrix == pytest.approx(align(away, 64).matrix)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_the_part_removed_is_that_of_the_texture(share):
+    rng = np.random.default_rng(1)
+    face = rng.normal(0.5, 0.05, (64, 64, 3)).astype(np.float32)
+    everywhere = np.ones((64, 64), np.float32)
+    fine = face - blurred(face, 3.0)
+    assert removed(face, -share * fine, everywhere) == pytest.approx(share, abs=0.01)
+    assert removed(face, share * fine, everywhere) == 0
+    assert removed(np.full_like(face, 0.5), -share * fine, everywhere) == 0
+
+
+@pytest.mark.parametrize("toned", [False, True])
+def test_noise_that_the_crop_does_not_hold_goes_with_the_noise_that_it_holds(toned):
+    rng = np.random.default_rng(2)
+    clean = np.full((120, 120, 3), 0.5, np.float32)
+    noise = rng.normal(0, 0.05, (120, 120, 1 if toned else 3)).astype(np.float32)
+    noisy = clean + noise
+    alignment = align(template(64) @ [[0.996, 0.087], [-0.087, 0.996]] + (30.4, 25.3), 64)
+    crop = crop_face(noisy, alignment)
+    mask = np.zeros((64, 64), np.float32)
+    mask[16:48, 16:48] = 1
+    correction = 0.5 - crop  # a perfect network's
+
+    def left(unseen):
+        image = noisy.copy()
+        covered = np.zeros((120, 120), np.float32)
+        patch = Patch(correction, mask, alignment, crop, unseen)
+        paste(image, patch, covered=covered, toned=toned)
+        assert np.array_equal(image[covered == 0], noisy[covered == 0])
+        return float((image - clean)[covered > 0.99].std())
+
+    assert left(1.0) < 0.003
+    assert left(0.0) > 0.015
