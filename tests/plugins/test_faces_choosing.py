@@ -11,7 +11,7 @@ from PIL import Image
 
 from oldfix import FACES, IMAGE, Face, Photo, Pipeline, Runner, StageError, Step, discover
 from oldfix.testing import TinyStore, example_photo
-from oldfix_faces import DetectOptions, detect
+from oldfix_faces import DetectOptions, detect_stage
 from oldfix_faces.align import template
 from oldfix_faces.pairs import pair, write_pairs
 
@@ -50,11 +50,11 @@ class NoNetwork:
 
 def test_an_aligned_photograph_is_one_face_on_the_template() -> None:
     options, ctx = DetectOptions(aligned=True), NoNetwork()
-    photo = detect.detect(example_photo(96, 96), options, ctx)  # type: ignore[arg-type]
+    photo = detect_stage.detect(example_photo(96, 96), options, ctx)  # type: ignore[arg-type]
     np.testing.assert_allclose(photo[FACES][0].points, template(96), atol=1e-4)
     assert ctx.facts["found"] == 1
     with pytest.raises(StageError, match=r"96 x 80 pixels.*square"):
-        detect.detect(example_photo(80, 96), options, ctx)  # type: ignore[arg-type]
+        detect_stage.detect(example_photo(80, 96), options, ctx)  # type: ignore[arg-type]
 
 
 def test_a_face_stands_beside_what_became_of_it() -> None:
