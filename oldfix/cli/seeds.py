@@ -8,7 +8,7 @@ from pathlib import Path
 
 from oldfix.cli.byeye import EvalFlags
 from oldfix.cli.console import say, say_json, tell
-from oldfix.errors import UsageError
+from oldfix.errors import EnvironmentProblem, UsageError
 
 
 def compare_systems(
@@ -37,8 +37,11 @@ def compare_systems(
         found = Rivals.open(rivals)
         evaluation = Evaluation(data, flags.out, flags.seed, flags.limit, host, tell, found)
         for name in (task.set for task in comparison.task if task.set not in tables):
-            tables[name] = evaluation.measure(load_set(name))[0]
-            write_table(tables[name], flags.out)
+            try:
+                tables[name] = evaluation.measure(load_set(name))[0]
+                write_table(tables[name], flags.out)
+            except (EnvironmentProblem, UsageError) as error:
+                tell(f"{name}: not measured: {error}")
         path = (flags.images or flags.out) / "systems.jpg"
         try:
             draw_examples(path, tables, host, data, seed=flags.seed, say=tell)

@@ -100,6 +100,30 @@ def test_bars_and_systems_are_told_from_tables(cli: Cli, tmp_path: Path) -> None
     assert "On denoise-25, 1 pictures, seed 0." in page
 
 
+def test_systems_are_measured_where_tables_are_missing(cli: Cli, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    for name in ("natural/people/a.png", "faces/val/b.png"):
+        (data / name).parent.mkdir(parents=True)
+        Image.effect_noise((40, 40), 30).convert("RGB").save(data / name)
+    manifest = "path,licence\nnatural/people/a.png,CC0-1.0\nfaces/val/b.png,CC0-1.0\n"
+    (data / "MANIFEST.csv").write_text(manifest)
+    people = data / "natural" / "people"
+    for number in range(4):  # every fifth is shown
+        Image.effect_noise((40, 40), 30).convert("RGB").save(people / f"0{number}.png")
+    images = ("--images", tmp_path / "images")
+    result = cli("eval", "seeds", "--data", data, "--limit", 1, "-o", out, *images)
+    assert result.exit_code == 0, result.stderr
+    assert "denoise-real: not measured" in result.stderr
+    page = (out / "results.md").read_text("utf-8")
+    assert "Not measured: there is no table of denoise-real." in page
+    assert "(../images/systems.jpg)" in page
+    with Image.open(tmp_path / "images" / "systems.jpg") as figure:
+        assert figure.height == 4 * (216 + 18)
+    assert {path.stem for path in out.glob("*.json")} == {
+        "restore-mixed", "denoise-25", "faces", "colour",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
