@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,12 @@ from pydantic import ValidationError
 from oldfix import UsageError, write_network
 from oldfix.evaluation.bars import Bar, judge_bars, load_bars, to_markdown
 from oldfix.evaluation.columns import CONVENTIONS
+from oldfix.evaluation.evaluate import open_host
 from oldfix.evaluation.results import best_of, read_tables
+from oldfix.evaluation.rivals.rows import _RIVALS
+from oldfix.evaluation.rows import CLASSICAL, Row
 from oldfix.evaluation.sets import load_sets
+from oldfix.evaluation.stages import stage_rows
 from oldfix.evaluation.tables import Result, Table, write_table
 from oldfix.registry import Registry, discover
 from oldfix.weights.count import parameters
@@ -163,3 +168,16 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
     (tmp_path / "x.json").write_text("no JSON")
     with pytest.raises(UsageError, match="is no table"):
         read_tables([tmp_path / "x.json"])
+
+
+def test_every_bar_fits_a_row_of_the_installed_networks():
+    host = open_host(device="cpu")
+    rows = {}
+    for bar in (bar for bar in load_bars() if bar.set):
+        if bar.set not in rows:
+            chosen = load_sets()[bar.set]
+            made = (*CLASSICAL[chosen.kind_of_rows], *stage_rows(chosen, host))
+            published = (rival.name for rival in _RIVALS.get(chosen.kind_of_rows, ()))
+            rows[bar.set] = [*(row.name for row in made if isinstance(row, Row)), *published]
+        for pattern in (*bar.row, *bar.over):
+            assert any(fnmatchcase(name, pattern) for name in rows[bar.set]), (pattern, bar.set)
