@@ -2,7 +2,9 @@
 
 basicsr 1.4.2 imports ``torchvision.transforms.functional_tensor``, which torchvision removed in
 0.17. `load` installs a module of that name first, holding the one function basicsr takes from
-it, and then imports what was asked for. Plugins, `oldfix.training` and `oldfix.evaluation` use
+it, and then imports what was asked for. Its StyleGAN2 networks need CUDA extensions that a
+wheel does not hold; where they are missing, `load` gives them the same operations in plain torch.
+Plugins, `oldfix.training` and `oldfix.evaluation` use
 it; the host's run path never does.
 """
 
@@ -39,6 +41,7 @@ def load(reference: str) -> Any:
         raise EnvironmentProblem(
             f"{module_name}: cannot be imported ({error}); run 'oldfix doctor'"
         ) from error
+    _give_plain_operations()
     return getattr(module, name) if name else module
 
 
@@ -51,3 +54,38 @@ def _install_functional_tensor() -> None:
     alias = types.ModuleType(_MISSING)
     alias.rgb_to_grayscale = functional.rgb_to_grayscale  # type: ignore[attr-defined]
     sys.modules[_MISSING] = alias
+
+
+def _give_plain_operations() -> None:
+    """Give basicsr's StyleGAN2 networks operations in plain torch where its own are missing."""
+    archs = sys.modules.get("basicsr.archs.stylegan2_arch")
+    fused = sys.modules.get("basicsr.ops.fused_act.fused_act")
+    resampling = sys.modules.get("basicsr.ops.upfirdn2d.upfirdn2d")
+    if archs is None or fused is None or resampling is None:
+        return
+    if not hasattr(fused, "fused_act_ext"):
+        fused.fused_leaky_relu = _biased_leaky_relu  # type: ignore[attr-defined]
+        archs.fused_leaky_relu = _biased_leaky_relu  # type: ignore[attr-defined]
+    if not hasattr(resampling, "upfirdn2d_ext"):
+        archs.upfirdn2d = _resampled(resampling)  # type: ignore[attr-defined]
+
+
+def _biased_leaky_relu(
+    x: Any, bias: Any, negative_slope: float = 0.2, scale: float = 2**0.5
+) -> Any:
+    """``leaky_relu(x + bias) * scale``, the bias along axis 1."""
+    from torch.nn.functional import leaky_relu
+
+    shape = (1, -1) + (1,) * (x.ndim - 2)
+    return leaky_relu(x + bias.view(shape), negative_slope) * scale
+
+
+def _resampled(module: Any) -> Any:
+    """basicsr's own resampling in plain torch, on every device."""
+
+    def upfirdn2d(
+        x: Any, kernel: Any, up: int = 1, down: int = 1, pad: tuple[int, int] = (0, 0)
+    ) -> Any:
+        return module.upfirdn2d_native(x, kernel, up, up, down, down, *pad, *pad)
+
+    return upfirdn2d

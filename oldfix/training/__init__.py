@@ -11,6 +11,7 @@ Nothing here prints; figures go into CSV files in the output folder and to the l
 "oldfix.training".
 """
 
+from oldfix.training.adversarial import judged_by
 from oldfix.training.companion import installed
 from oldfix.training.loop import fit
 from oldfix.training.pack import pack
@@ -28,6 +29,7 @@ __all__ = [
     "TrainingRecipe",
     "fit",
     "installed",
+    "judged_by",
     "pack",
     "publish",
     "read_recipe",

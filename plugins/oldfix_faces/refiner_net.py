@@ -117,9 +117,14 @@ class FaceRefiner(nn.Module):  # type: ignore[misc]
         if self.detail is None:
             image, sides = self.gfpgan(faces * 2 - 1, randomize_noise=False)
             return [*sides, image]
+        *outputs, coarse = self.coarse(faces)
+        return [*outputs, coarse + self.detail(faces, coarse)]
+
+    def coarse(self, faces: Tensor) -> list[Tensor]:
+        """Return gfpgan's outputs at a quarter of the size, the finest once more at full size."""
         image, sides = self.gfpgan(F.avg_pool2d(faces, FOLD) * 2 - 1, randomize_noise=False)
-        coarse = F.interpolate(image, scale_factor=FOLD, mode="bilinear", align_corners=False)
-        return [*sides, image, coarse + self.detail(faces, coarse)]
+        enlarged = F.interpolate(image, scale_factor=FOLD, mode="bilinear", align_corners=False)
+        return [*sides, image, enlarged]
 
     def _start_as_identity(self) -> None:
         for to_rgb in (self.gfpgan.stylegan_decoder.to_rgb1, *self.gfpgan.stylegan_decoder.to_rgbs):

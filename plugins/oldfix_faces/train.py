@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 from oldfix import UsageError
 from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
@@ -11,7 +12,8 @@ from oldfix_faces.detector_task import DetectorTask
 from oldfix_faces.landmark_net import LandmarkNet
 from oldfix_faces.landmark_task import LandmarkTask, read_known_faces
 from oldfix_faces.refiner_net import build, config_small
-from oldfix_faces.refiner_task import RefinerTask, read_faces
+from oldfix_faces.refiner_task import Part, RefinerTask, read_faces
+from oldfix_faces.train_published import train_as_published
 
 REFINER, DETECTOR = "gfpgan-256-oldfix", "retinaface-mobile0.25-oldfix"
 LANDMARKS = "landmarks-s"
@@ -19,7 +21,7 @@ _RECIPES = Path(__file__).with_name("training.toml")
 
 
 def train_refiner(request: TrainRequest) -> Path:
-    """Train the 256-pixel face refiner.
+    """Train the 256-pixel face refiner, or one as published where the recipe says so.
 
     Args:
         request: ``data`` are folders of aligned faces (FFHQ template, square).
@@ -28,9 +30,11 @@ def train_refiner(request: TrainRequest) -> Path:
         ``gfpgan-256-oldfix.safetensors`` in ``request.out``, with figures beside it.
     """
     recipe = read_recipe(_RECIPES, REFINER, request)
+    if "restoration" in recipe.phases:
+        return train_as_published(request, recipe, REFINER)
     pool, net = read_faces(request.data), build({**config_small(), **recipe.network})
     for name, phase in recipe.phases.items():
-        task = RefinerTask(pool, net, whole=name == "whole")
+        task = RefinerTask(pool, net, part=cast(Part, name))
         net = fit(task, phase.settings, recipe.part(request, name))
     figures = task.validate(net)
     return publish(net, request, REFINER, recipe=recipe, figures=figures, photographs=pool)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional
 
 #: Weight of a discriminator's own loss beside that of whom it judges. AdamW does not see such a
@@ -53,12 +50,3 @@ def _scale(channels: int, width: int, layers: int) -> nn.ModuleList:
         before = after
     stack.append(nn.Conv2d(before, 1, 4, padding=2))
     return nn.ModuleList(stack)
-
-
-def judged_by(net: nn.Module) -> Callable[[Tensor], list[list[Tensor]]]:
-    """The discriminator as a fixed judge: gradients pass to what it judges, not to itself.
-
-    Both sides of the game can then share one loss and one optimizer.
-    """
-    fixed = {name: value.detach() for name, value in net.state_dict(keep_vars=True).items()}
-    return lambda x: functional_call(net, fixed, (x,))

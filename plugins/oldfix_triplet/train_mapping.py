@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix.training import TrainRequest, fit, installed, publish, read_recipe
+from oldfix.training import TrainRequest, fit, installed, judged_by, publish, read_recipe
 from oldfix_triplet import CARDS
-from oldfix_triplet.discriminators import OWN, PatchDiscriminator, judged_by
+from oldfix_triplet.discriminators import OWN, PatchDiscriminator
 from oldfix_triplet.examples import RECIPES, Domains, held_pairs
 from oldfix_triplet.losses import feature_matching, lsgan, psnr, reconstruction
 from oldfix_triplet.mapping import Mapping

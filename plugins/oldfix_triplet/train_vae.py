@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix.training import TrainingRecipe, TrainRequest, fit, publish, read_recipe
-from oldfix_triplet.discriminators import OWN, PatchDiscriminator, judged_by
+from oldfix.training import TrainingRecipe, TrainRequest, fit, judged_by, publish, read_recipe
+from oldfix_triplet.discriminators import OWN, PatchDiscriminator
 from oldfix_triplet.examples import Domains, held_pairs, held_real
 from oldfix_triplet.gap import domain_accuracy
 from oldfix_triplet.losses import kl_divergence, lsgan, psnr, reconstruction

@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from oldfix import FACES, IMAGE, Face, Photo, WeightsError, compat, read_network, write_network
 from oldfix.testing import StageContract, example_photo
+from oldfix.training import PhotoPool
 from oldfix_faces import RefineOptions, gate, parser_net, refine
 from oldfix_faces.align import template
 from oldfix_faces.anchors import Found
@@ -28,6 +29,7 @@ from oldfix_faces.refiner_net import (
     tiny,
     tiny_published,
 )
+from oldfix_faces.refiner_task import RefinerTask, window
 from oldfix_faces.texture import blurred, fitted
 
 SIZE = 64
@@ -339,3 +341,27 @@ def test_networks_are_written_and_read(tmp_path: Any) -> None:
 
 def test_the_small_network_stays_small() -> None:
     assert sum(p.numel() for p in build(config_small()).parameters()) <= 8_000_000
+
+
+def test_finishing_trains_the_head_alone_within_the_face() -> None:
+    rng = np.random.default_rng(0)
+    faces = tuple((str(i), rng.integers(0, 256, (128, 128, 3), np.uint8)) for i in range(20))
+    net = tiny()
+    task = RefinerTask(PhotoPool((faces,)), net, part="finish")
+    start = {name: value.clone() for name, value in net.named_parameters()}
+    damaged, target = (
+        torch.from_numpy(np.stack(column)).permute(0, 3, 1, 2) / 255.0
+        for column in zip(*(task.sample(rng) for _ in range(2)), strict=True)
+    )
+    loss, figures = task.loss(net, (damaged, target))
+    loss.backward()
+    torch.optim.SGD(net.parameters(), lr=0.01).step()
+    changed = {n.split(".")[0] for n, p in net.named_parameters() if not torch.equal(p, start[n])}
+    assert changed == {"detail"}
+    assert np.isfinite(float(figures["psnr"]))
+    for size in (64, 128, 256):
+        _, _, rows, columns = window(size)
+        assert rows.stop - rows.start == columns.stop - columns.start
+        assert rows.start % 16 == columns.start % 16 == 0
+        assert max(rows.stop, columns.stop) <= size
+        assert rows.start <= 0.45 * size <= rows.stop and columns.start <= size / 2 <= columns.stop

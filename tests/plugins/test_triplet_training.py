@@ -14,11 +14,11 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence as exact_kl
 
 from oldfix import UsageError, write_network
-from oldfix.training import PhotoPool, TrainingRecipe, read_recipe
+from oldfix.training import PhotoPool, TrainingRecipe, judged_by, read_recipe
 from oldfix.training.settings import TrainRequest
 from oldfix_triplet import bridge, mapping, study, train_diffusion, train_mapping, train_vae, vae
 from oldfix_triplet.blocks import count
-from oldfix_triplet.discriminators import PatchDiscriminator, judged_by
+from oldfix_triplet.discriminators import PatchDiscriminator
 from oldfix_triplet.examples import CROP, FIRST, Domains, held_pairs
 from oldfix_triplet.gap import domain_accuracy, squared_mmd, unbiased_mmd
 from oldfix_triplet.losses import feature_matching, kl_divergence, lsgan, reconstruction
