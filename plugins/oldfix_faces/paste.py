@@ -15,8 +15,6 @@ Array = NDArray[np.float32]
 
 #: Softness of the mask and width of the free frame around it, as parts of the crop.
 _FEATHER, _FRAME = 0.035, 0.04
-#: The soft edge lies around the hull of a face, not within: its middle is so many times as far out.
-_REACH = 1.2
 #: Smaller weights of a mask count as zero.
 _LEAST = 1 / 1024
 
@@ -57,9 +55,7 @@ def face_mask(points: NDArray[np.floating], size: int) -> Array:
         (size, size) float32 in [0, 1], zero at the crop's border.
     """
     mask = np.zeros((size, size), np.float32)
-    edge = outline(points)
-    edge = edge.mean(axis=0) + _REACH * (edge - edge.mean(axis=0))
-    hull = cv2.convexHull(np.round(edge).astype(np.int32))
+    hull = cv2.convexHull(np.round(outline(points)).astype(np.int32))
     cv2.fillConvexPoly(mask, hull, 1.0)
     return softened(mask)
 
