@@ -30,6 +30,11 @@ class ScratchOptions(Options):
     low_threshold: float = Field(
         0.15, gt=0, lt=1, description="and extends as far as the probability stays above this"
     )
+    enlarge: bool = Field(
+        True,
+        description="look at photographs below 1600 pixels at twice their size too: finds more "
+        "specks, takes five times as long",
+    )
     min_area_px: int = Field(6, ge=1, le=10_000, description="smaller marked areas are dropped")
     grow_px: int = Field(1, ge=0, le=32, description="the marks are widened by this many pixels")
     mode: Mode = Field(

@@ -12,17 +12,19 @@ from oldfix_scratch.classical import fill, line_response
 from oldfix_scratch.masks import drop_small, grow, hysteresis, join
 from oldfix_scratch.thin import thin_parts
 
+Image = NDArray[np.float32]
 Plane = NDArray[np.float32]
 
 #: From this longer side on, the picture is also searched at half its size, and so on: marks
-#: wider than the network sees at native resolution are found there.
+#: wider than the network sees at native resolution are found there. Below, marks may be too small
+#: for the network, and the picture may be enlarged.
 _WIDE_FROM_PX = 1600
 
 
 def detect(photo: Photo, options: ScratchOptions, ctx: Context) -> Photo:
     """Add DEFECTS: 1 where the network sees damage, after hysteresis, cleaning and growth."""
     with ctx.model(options.model) as model:
-        probability = probabilities(photo[IMAGE], model, ctx)
+        probability = probabilities(photo[IMAGE], model, ctx, enlarge=options.enlarge)
     return _marked(photo, probability, options, ctx)
 
 
@@ -51,21 +53,43 @@ def fill_classical(photo: Photo, options: FillOptions, ctx: Context) -> Photo:
     return photo.put(IMAGE, image)
 
 
-def probabilities(image: NDArray[np.float32], model: Model, ctx: Context) -> Plane:
+def probabilities(image: Image, model: Model, ctx: Context, *, enlarge: bool = False) -> Plane:
     """Probability of damage, (H, W) float32: the larger of native and reduced sizes.
 
     Thin scratches are only there at native resolution; in a large scan a crease or stain is
     wider than the network's view, so the scan is searched again at halves of its size.
+
+    Args:
+        image: (H, W, 3) float32.
+        model: a `oldfix_scratch.net.ScratchNet`.
+        ctx: the stage's context.
+        enlarge: look at a small photograph at twice its size too, where specks are larger, and
+            take the mean of the log-odds of both.
     """
-    best = ctx.apply(model, image, thin_parts(image))[..., 0]
+    best = _look(image, model, ctx)
+    size = (image.shape[1], image.shape[0])
+    if enlarge and max(size) < _WIDE_FROM_PX:
+        large = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        closer = _look(np.clip(large, 0, 1), model, ctx)
+        odds = _log_odds(best) + cv2.resize(_log_odds(closer), size, interpolation=cv2.INTER_AREA)
+        best = np.asarray(1 / (1 + np.exp(-odds / 2)), np.float32)
     small = image
     while max(small.shape[:2]) >= _WIDE_FROM_PX:
         half = (max(1, small.shape[1] // 2), max(1, small.shape[0] // 2))
         small = cv2.resize(small, half, interpolation=cv2.INTER_AREA)
-        coarse = ctx.apply(model, small, thin_parts(small))[..., 0]
-        size = (image.shape[1], image.shape[0])
+        coarse = _look(small, model, ctx)
         best = np.maximum(best, cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR))
     return np.asarray(best, np.float32)
+
+
+def _look(image: Image, model: Model, ctx: Context) -> Plane:
+    """What the network says of a picture at its size, (H, W)."""
+    return np.asarray(ctx.apply(model, image, thin_parts(image))[..., 0], np.float32)
+
+
+def _log_odds(probability: Plane) -> Plane:
+    kept = np.clip(probability, 1e-5, 1 - 1e-5)
+    return np.asarray(np.log(kept / (1 - kept)), np.float32)
 
 
 def _marked(
