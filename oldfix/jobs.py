@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oldfix.errors import FileError
-from oldfix.photo import IMAGE, REFERENCES, Key, Photo, resolve
+from oldfix.photo import IMAGE, LIBRARY, REFERENCES, Key, Photo, resolve
 from oldfix.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -22,11 +22,25 @@ PathLike = str | os.PathLike[str]
 
 
 def preset(
-    *, faces: bool = False, colorize: bool = False, scratches: bool = True, tone: bool = True
+    *,
+    faces: bool = False,
+    colorize: bool = False,
+    library: bool = False,
+    scratches: bool = True,
+    tone: bool = True,
 ) -> Pipeline:
-    """The chain behind ``oldfix restore``, with the steps that the switches leave on."""
+    """The chain behind ``oldfix restore``, with the steps that the switches leave on.
+
+    With ``library``, references are found among the photographs given as `oldfix.LIBRARY`.
+    """
     text = (package_files("oldfix") / "pipelines" / "restore.toml").read_text("utf-8")
-    switches = {"faces": faces, "colorize": colorize, "scratches": scratches, "tone": tone}
+    switches = {
+        "faces": faces,
+        "colorize": colorize,
+        "library": library,
+        "scratches": scratches,
+        "tone": tone,
+    }
     chain = Pipeline.from_toml(text, where="restore")
     return chain.switched(name for name, on in switches.items() if on)
 
@@ -46,7 +60,7 @@ def restore(
         photo: a file, or a photograph already read.
         faces: find faces and refine them.
         colorize: give a grey or toned photograph colour.
-        references: colour photographs to take the colours from.
+        references: colour photographs to take the colours from; of a folder, those most like it.
         device: "auto", "cpu", "cuda" …
         seed: of everything random.
 
@@ -61,9 +75,13 @@ def restore(
     from oldfix.runner import Runner
 
     opened = photo if isinstance(photo, Photo) else read_photo(Path(photo))
-    if references:
-        opened = give(opened, {REFERENCES: [Path(path) for path in references]})
-    plan = preset(faces=faces, colorize=colorize).plan(discover(), given=tuple(opened))
+    folders = [Path(path) for path in references if Path(path).is_dir()]
+    files = [Path(path) for path in references if not Path(path).is_dir()]
+    for key, paths in ((REFERENCES, files), (LIBRARY, folders)):
+        if paths:
+            opened = give(opened, {key: paths})
+    chain = preset(faces=faces, colorize=colorize, library=colorize and bool(folders))
+    plan = chain.plan(discover(), given=tuple(opened))
     with Runner(device=device, seed=seed) as runner:
         return runner.run(plan, opened)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
@@ -253,6 +254,15 @@ def check_references(value: Any) -> None:
         check_image(image)
 
 
+def check_library(value: Any) -> None:
+    """Raise ValueError unless a non-empty tuple of paths."""
+    if not isinstance(value, tuple) or not value:
+        raise ValueError("must be a tuple of at least one path")
+    for path in value:
+        if not isinstance(path, Path):
+            raise ValueError(f"must hold paths, got {type(path).__name__}")
+
+
 def resize_mask(value: Any, old: tuple[int, int], new: tuple[int, int]) -> Any:
     """Scale a mask; a damaged pixel stays damaged when the picture shrinks."""
     import cv2
@@ -314,5 +324,12 @@ REFERENCES: Key[tuple[Image, ...]] = Key(
     check=f"{_HERE}:check_references",
     read="oldfix.files.given:read_references",
 )
+#: Files of colour photographs among which references are to be found.
+LIBRARY: Key[tuple[Path, ...]] = Key(
+    "library",
+    "files of photographs among which references are found",
+    check=f"{_HERE}:check_library",
+    read="oldfix.files.given:read_library",
+)
 #: Keys that the host knows; a plugin's keys come from its stages' declarations.
-BUILT_IN_KEYS: tuple[Key[Any], ...] = (IMAGE, DEFECTS, FACES, REFERENCES)
+BUILT_IN_KEYS: tuple[Key[Any], ...] = (IMAGE, DEFECTS, FACES, REFERENCES, LIBRARY)

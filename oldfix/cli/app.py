@@ -33,7 +33,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("doctor", doctor.doctor, "doctor"),
     ("demo", demo.demo, "demo grandma.jpg -o out/grandma"),
     ("age", age.age, "age photo.jpg --seed 3 --truth"),
-    ("train", train.train, "train colorizer-s --data photographs/ --minutes 40"),
+    ("train", train.train, "train pikfix-s --data photographs/ --minutes 40"),
     ("eval", evaluate.evaluate, "eval restore --data photographs/"),
     ("bench", bench.bench, "bench --megapixels 1 --threads 2"),
 )

@@ -13,7 +13,7 @@ from oldfix.errors import UsageError
 from oldfix.files.find import find_photos
 from oldfix.jobs import preset
 from oldfix.options import did_you_mean
-from oldfix.photo import REFERENCES, Key
+from oldfix.photo import LIBRARY, REFERENCES, Key
 from oldfix.pipeline import Pipeline
 from oldfix.plan import Plan
 from oldfix.registry import Registry, discover
@@ -45,15 +45,16 @@ def preset_chain(flags: PresetFlags, plan_flags: PlanFlags) -> Chain:
     for name, used in (("--reference", flags.references), ("--recolor", flags.recolor)):
         if used and not flags.colorize:
             raise UsageError(f"{name}: has no effect without --colorize; add it")
+    references = _references(flags.references)
     pipeline = preset(
         faces=flags.faces,
         colorize=flags.colorize,
+        library=LIBRARY in references,
         scratches=not flags.no_scratches,
         tone=not flags.no_tone,
     )
     if flags.recolor:
         pipeline = pipeline.set("colorize.recolor", True)
-    references = {REFERENCES: _photographs(flags.references)} if flags.references else {}
     return make_chain(pipeline, plan_flags, discover(), references)
 
 
@@ -132,15 +133,28 @@ def parse_given(texts: Iterable[str], registry: Registry) -> dict[Key[Any], list
     return given
 
 
-def _photographs(items: Iterable[str]) -> list[Path]:
-    """Files of ``--reference``: each file, and every photograph of each folder."""
-    found, problems = find_photos(items)
+def _references(items: Iterable[str]) -> dict[Key[Any], list[Path]]:
+    """What ``--reference`` gives: files are references, folders are where they are found.
+
+    Raises:
+        UsageError: a file that does not exist, or a folder or pattern without a photograph.
+    """
+    items = list(items)
+    folders = [Path(item).expanduser() for item in items if Path(item).expanduser().is_dir()]
+    files = [item for item in items if not Path(item).expanduser().is_dir()]
+    found, problems = find_photos(files)
+    problems += find_photos(folders)[1]
     missing = [one.path for one in found if not one.path.exists()]
     if problems:
         raise UsageError(f"--reference: {problems[0]}")
     if missing:
         raise UsageError(f"--reference: {missing[0]} does not exist; check the name")
-    return [one.path for one in found]
+    given: dict[Key[Any], list[Path]] = {}
+    if found:
+        given[REFERENCES] = [one.path for one in found]
+    if folders:
+        given[LIBRARY] = folders
+    return given
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:

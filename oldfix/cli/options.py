@@ -32,7 +32,11 @@ class PresetFlags:
     colorize: Annotated[bool, typer.Option("--colorize", help="Give colour.")] = False
     references: Annotated[
         list[str],
-        typer.Option("--reference", metavar="FILE|FOLDER", help="Take colours from photographs."),
+        typer.Option(
+            "--reference",
+            metavar="FILE|FOLDER",
+            help="Take colours from it; from a folder, the best.",
+        ),
     ] = field(default_factory=list)
     recolor: Annotated[
         bool, typer.Option("--recolor", help="Colorize photographs that have colour, too.")

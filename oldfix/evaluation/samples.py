@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from oldfix.colour import from_lab, to_lab
+from oldfix.errors import UsageError
 from oldfix.evaluation.sets import EvaluationSet, answer_of, pick_files
-from oldfix.photo import DEFECTS, FACES, REFERENCES, Face, Key
+from oldfix.photo import DEFECTS, FACES, LIBRARY, REFERENCES, Face, Key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class Sample:
         name: the picture's path below the data folder.
         image: what a row is given, (H, W, 3).
         truth: what it should give: a picture, a map of damage (H, W), or a tuple of faces.
-        known: what is known besides: the true mask, the faces' landmarks, a reference.
+        known: what is known besides: the true mask, the faces' landmarks, a reference, others.
         unclipped: the question with its noise beyond [0, 1], for networks trained on such.
         landmark_shift: how far a published detector finds a picture's landmarks from the truth's.
         seen: for maps of damage, the pixels (H, W) that count where only visible damage does.
@@ -61,19 +62,23 @@ def samples(
     """Yield a set's samples; one picture's crop and damage depend on the seed and its name alone.
 
     Raises:
-        UsageError: the folder holds no picture.
+        UsageError: the folder holds no picture, or a single one for a colour set.
         FileError: a picture cannot be read.
     """
     from oldfix.files import read_image
 
     make = _MAKERS.get(chosen.name) or _MAKERS.get(chosen.family, _make_plain)
+    everything = pick_files(chosen, data)
     for path in pick_files(chosen, data, limit):
         name = path.relative_to(data).as_posix()
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
         if chosen.pair is not None and (answer := answer_of(path, chosen.pair)) is not None:
             yield Sample(name, read_image(path), truth=read_image(answer))
         else:
-            yield make(name, read_image(path), chosen, rng)
+            sample = make(name, read_image(path), chosen, rng)
+            if chosen.family == "colour":
+                sample = _among(sample, path, everything, chosen, rng)
+            yield sample
 
 
 def recipe_of(chosen: EvaluationSet) -> Recipe:
@@ -199,6 +204,22 @@ def _make_colour(
     lab = to_lab(clean)
     lab[..., 1:] = 0
     return Sample(name, from_lab(lab), truth=clean, known={REFERENCES: (reference,)})
+
+
+def _among(
+    sample: Sample, path: Path, files: list[Path], chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    """Let a colour sample know the set's other photographs, and take its reference from one."""
+    from oldfix.files import read_image
+
+    others = tuple(file for file in files if file != path)
+    if not others:
+        raise UsageError(f"eval {chosen.name}: needs two pictures or more, found {path}; add some")
+    known = {**sample.known, LIBRARY: others}
+    if chosen.reference == "other":
+        partner = files[(files.index(path) + len(files) // 2) % len(files)]
+        known[REFERENCES] = (_crop(read_image(partner), chosen.crop, rng),)
+    return replace(sample, known=known)
 
 
 #: Set, or kind of question -> how a picture becomes one; elsewhere it is its own answer.

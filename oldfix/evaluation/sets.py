@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -50,6 +50,7 @@ class EvaluationSet(BaseModel):
         recipe: damage recipe of ``damage.toml``, or empty.
         without: kinds of damage left out of the recipe.
         sigma: deviation of white Gaussian noise, on the 0-255 scale, instead of a recipe.
+        reference: photograph that references of a colour set are cut from: the same, or another.
         crop: side of the square cut from each picture, in pixels; 0 takes the picture whole.
         count: number of pictures.
     """
@@ -73,6 +74,7 @@ class EvaluationSet(BaseModel):
     recipe: str = ""
     without: tuple[str, ...] = ()
     sigma: float = Field(0, ge=0)
+    reference: Literal["same", "other"] = "same"
     crop: int = Field(ge=0)
     count: int = Field(ge=1)
 

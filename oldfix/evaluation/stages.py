@@ -16,7 +16,7 @@ from oldfix.evaluation.rows import Row, Skipped
 from oldfix.evaluation.samples import Sample
 from oldfix.evaluation.sets import Also, EvaluationSet
 from oldfix.jobs import preset
-from oldfix.photo import DEFECTS, FACES, IMAGE, REFERENCES, Key, Meta, Photo
+from oldfix.photo import DEFECTS, FACES, IMAGE, LIBRARY, REFERENCES, Key, Meta, Photo
 from oldfix.pipeline import Pipeline, Step
 from oldfix.plan import Plan
 from oldfix.registry import Registry
@@ -30,7 +30,13 @@ from oldfix.weights.store import Store
 OFFICIAL_DETECTOR = "detection_mobilenet0.25_Final.pth"
 
 #: The role whose stages find a key that others take.
-_FINDERS: Mapping[Key[Any], str] = {DEFECTS: "detect-scratches", FACES: "detect-faces"}
+_FINDERS: Mapping[Key[Any], str] = {
+    DEFECTS: "detect-scratches",
+    FACES: "detect-faces",
+    REFERENCES: "find-references",
+}
+#: What a finder has to be given besides the picture.
+_FOUND_IN: Mapping[Key[Any], tuple[Key[Any], ...]] = {REFERENCES: (LIBRARY,)}
 #: What the samples of a kind of question know besides the picture.
 _KNOWN: Mapping[str, Key[Any]] = {"restore": DEFECTS, "faces": FACES, "colour": REFERENCES}
 #: What a kind of question looks at in the photograph that comes back.
@@ -142,7 +148,9 @@ def _ways(key: Key[Any], needed: bool, kind: str) -> Iterator[_Variant]:
     if _KNOWN.get(kind) is key:
         yield _Variant((f"{key.name} known",), given=(key,))
     if key in _FINDERS:
-        yield _Variant((f"{key.name} found",), before=(Step(_FINDERS[key]),))
+        yield _Variant(
+            (f"{key.name} found",), before=(Step(_FINDERS[key]),), given=_FOUND_IN.get(key, ())
+        )
     if not needed:
         yield _Variant((f"no {key.name}",))
 

@@ -1,4 +1,4 @@
-"""Values that the user gives in files: a mask, references (``--give key=FILE|FOLDER``)."""
+"""Values that the user gives in files: masks, references (``--give key=FILE|FOLDER``)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from oldfix.errors import FileError
 from oldfix.files.decode import decode
+from oldfix.files.find import find_photos
 from oldfix.files.formats import SUFFIXES
 from oldfix.files.icc import plain_cmyk_to_rgb
 from oldfix.files.read import read_image
@@ -67,6 +68,27 @@ def read_references(paths: Sequence[str | Path], photo: Photo) -> tuple[Image, .
         FileError: one cannot be read, or a folder holds none for this photograph.
     """
     return tuple(read_image(path) for path in matching(paths, photo.meta.source))
+
+
+def read_library(paths: Sequence[str | Path], photo: Photo) -> tuple[Path, ...]:
+    """List the photographs among which references are to be found; none is opened.
+
+    Args:
+        paths: folders, whose subfolders are searched too, and files.
+        photo: the photograph they are for; its own file is left out.
+
+    Raises:
+        FileError: nothing is found.
+    """
+    found, problems = find_photos(paths)
+    if problems:
+        raise problems[0]
+    own = Path(photo.meta.source).resolve()
+    library = tuple(one.path for one in found if one.path.resolve() != own)
+    if not library:
+        names = ", ".join(str(path) for path in paths)
+        raise FileError(f"{names}: holds no photograph but {own.name} itself; add colour ones")
+    return library
 
 
 def matching(paths: Sequence[str | Path], source: str) -> list[Path]:

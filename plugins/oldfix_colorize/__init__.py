@@ -1,12 +1,17 @@
-"""Colour for grey and toned photographs, from references or from experience."""
+"""Colour for grey and toned photographs, from references or from experience: Pik-Fix.
+
+Xu et al., "Pik-Fix: Restoring and Colorizing Old Photos", WACV 2023 (arXiv 2205.01902).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from oldfix import (
     IMAGE,
+    LIBRARY,
     REFERENCES,
     Field,
     Options,
@@ -29,6 +34,24 @@ class ColorizeOptions(Options):
     )
 
 
+class FindOptions(Options):
+    """Options of ``find-references``."""
+
+    count: int = Field(3, ge=1, le=12, description="how many references to find")
+    features: Literal["both", "network", "classical"] = Field(
+        "both",
+        description="what photographs are compared by: the colorizer's features, gradients and "
+        "light (classical; needs no weights), or both",
+    )
+    model: str = Field("if-installed", description="weights whose features are compared")
+
+
+class RestoreOptions(Options):
+    """Options of ``restore-pikfix``."""
+
+    model: str = Field("auto", description="weights to use; auto takes the best installed")
+
+
 class TransferOptions(Options):
     """Options of ``transfer-color-classical``."""
 
@@ -49,6 +72,27 @@ COLORIZE = StageSpec(
     weights={"model": "colorizer"},
 )
 
+RESTORE = StageSpec(
+    name="restore-pikfix",
+    summary="Repair luminance with Pik-Fix's restoration network; colours are kept.",
+    run="oldfix_colorize.stage:restore",
+    options=RestoreOptions,
+    roles=frozenset({"restore"}),
+    weights={"model": "colorizer"},
+)
+
+FIND = StageSpec(
+    name="find-references",
+    summary="Find the photographs of a folder that are most like this one, to take colour from.",
+    run="oldfix_colorize.stage:find",
+    options=FindOptions,
+    needs=frozenset({IMAGE, LIBRARY}),
+    uses=frozenset({REFERENCES}),
+    produces=frozenset({REFERENCES}),
+    roles=frozenset({"find-references"}),
+    weights={"model": "colorizer"},
+)
+
 TRANSFER_CLASSICAL = StageSpec(
     name="transfer-color-classical",
     summary="Match the colour statistics of reference photographs, without a network.",
@@ -62,8 +106,8 @@ TRANSFER_CLASSICAL = StageSpec(
 
 @hookimpl
 def oldfix_stages() -> Iterable[StageSpec]:
-    """A colorizer and its classical baseline."""
-    return [COLORIZE, TRANSFER_CLASSICAL]
+    """Pik-Fix's two halves, a classical baseline, and what finds references."""
+    return [COLORIZE, FIND, TRANSFER_CLASSICAL]
 
 
 @hookimpl

@@ -1,10 +1,11 @@
-"""Training samples of the colorizer: aged luminance, true chroma, and a reference or none."""
+"""Training samples: damaged luminance, what it should be, true chroma, a reference or none."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +19,26 @@ Array = NDArray[np.float32]
 
 #: Photographs whose mean chroma is below this are grey and teach nothing.
 _LEAST_CHROMA = 3.0
+#: Damage as Pik-Fix trains on it.
+DAMAGE = Path(__file__).with_name("pik-fix.toml")
+
+
+class Sample(NamedTuple):
+    """One example, in the units of the network.
+
+    Attributes:
+        light: (S, S, 1) luminance as found.
+        target: (S, S, 1) luminance repaired; its tone is as found.
+        chroma: (S, S, 2) true colours.
+        reference: (S, S, 4) luminance, chroma and 1; all zero where there is none.
+        same: (1,) whether the reference shows the same scene.
+    """
+
+    light: Array
+    target: Array
+    chroma: Array
+    reference: Array
+    same: Array
 
 
 @dataclass(frozen=True)
@@ -31,37 +52,37 @@ class Views:
         foreign: how often that reference is another photograph.
         jittered: how often hue and saturation of photograph and reference change together, so
             that the colours can be told from the reference alone.
+        damage: recipe of the damage done to luminance, a file beside this one.
     """
 
     pool: PhotoPool
     size: int = 128
-    with_reference: float = 0.3
+    with_reference: float = 0.35
     foreign: float = 0.15
     jittered: float = 0.6
+    damage: str = "ageing"
 
     @cached_property
     def recipe(self) -> Recipe:
         """The damage done to luminance."""
-        return load_recipe(Path(__file__).with_name("ageing.toml"))
+        return load_recipe(Path(__file__).with_name(f"{self.damage}.toml"))
 
-    def draw(self, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-        """Return (luminance, chroma, reference), all of one size, in the units of the network.
-
-        (S, S, 1), (S, S, 2) and (S, S, 4); the reference is all zero where there is none.
-        """
+    def draw(self, rng: np.random.Generator) -> Sample:
+        """Return one example."""
         base = self.photo(rng)
         picture = self.view(base, rng, smallest=0.75, turn=5)
         chroma = to_lab(picture)[..., 1:] / np.float32(100)
         given = rng.random() < self.with_reference
-        foreign = given and rng.random() < self.foreign
+        same = given and rng.random() >= self.foreign
         reference = np.zeros((self.size, self.size, 4), np.float32)
         if given:
-            reference = self.reference(self.photo(rng) if foreign else base, rng)
-        if given and not foreign and rng.random() < self.jittered:
+            reference = self.reference(base if same else self.photo(rng), rng)
+        if same and rng.random() < self.jittered:
             jitter = _jitter(rng)
             chroma, reference[..., 1:3] = chroma @ jitter, reference[..., 1:3] @ jitter
-        aged = luminance(age(picture, rng=rng, recipe=self.recipe).image)
-        return aged[..., None] / np.float32(100), chroma, reference
+        aged = age(picture, rng=rng, recipe=self.recipe)
+        light, target = luminance_of(aged.image), luminance_of(aged.target)
+        return Sample(light, target, chroma, reference, np.array([same], np.float32))
 
     def photo(self, rng: np.random.Generator) -> Array:
         """Return a square photograph, a good deal larger than a sample."""
@@ -95,6 +116,11 @@ class Views:
             borderMode=cv2.BORDER_REFLECT,
         )
         return np.asarray(np.clip(moved, 0, 1), np.float32)
+
+
+def luminance_of(image: Array) -> Array:
+    """Return the luminance of an RGB image in the units of the network: (H, W, 1)."""
+    return luminance(image)[..., None] / np.float32(100)
 
 
 def colourful(pool: PhotoPool) -> PhotoPool:

@@ -1,14 +1,25 @@
-"""The stages of this plugin. Luminance is never touched: only chroma is predicted or matched."""
+"""The stages of this plugin. What colours never touches luminance, what repairs no chroma."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import IMAGE, REFERENCES, Context, Model, Photo
+from oldfix import IMAGE, LIBRARY, NO_WEIGHTS, REFERENCES, Context, Model, Photo
 from oldfix.colour import from_lab, is_toned, luminance, to_lab
-from oldfix_colorize import ColorizeOptions, TransferOptions
+from oldfix_colorize import (
+    ColorizeOptions,
+    FindOptions,
+    RestoreOptions,
+    TransferOptions,
+)
 from oldfix_colorize.chroma import match_statistics, resized, upsample
+from oldfix_colorize.library import Description, compared, described, reference_at
+from oldfix_colorize.retrieval import classical, likeness, summary
 
 Array = NDArray[np.float32]
 
@@ -51,6 +62,60 @@ def _predicted(ctx: Context, model: Model, light: Array, planes: list[Array]) ->
     plain = ctx.apply(model, *inputs)
     mirrored = ctx.apply(model, *(x[:, ::-1] for x in inputs))
     return np.asarray(50 * (plain + mirrored[:, ::-1]), np.float32)
+
+
+def restore(photo: Photo, options: RestoreOptions, ctx: Context) -> Photo:
+    """Repair luminance: noise, blur and narrow marks. Chroma stays, as far as the gamut allows."""
+    lab = to_lab(photo[IMAGE])
+    with ctx.model(options.model) as model:
+        repaired = ctx.apply(model, lab[..., :1] / np.float32(100), part="restore")
+    return photo.put(IMAGE, _joined(np.clip(100 * repaired[..., 0], 0, 100), lab[..., 1:]))
+
+
+def find(photo: Photo, options: FindOptions, ctx: Context) -> Photo:
+    """Add the photographs of the library that are most like this one to its references.
+
+    Photographs are compared by luminance alone. Grey ones, and files that cannot be read, are
+    passed over; how many there were, and which were chosen, the history tells.
+    """
+    library = photo[LIBRARY]
+    with ExitStack() as stack:
+        how, describe = _described_by(options, ctx, stack)
+        asked = describe(compared(photo[IMAGE]))
+        found: dict[Path, Description] = {}
+        for number, path in enumerate(library):
+            description = described(path, how, describe)
+            if description is not None:
+                found[path] = description
+            ctx.report(number + 1, len(library))
+    if not found:
+        ctx.warn(
+            f"none of the {len(library)} photographs of the library has colours and can be read; "
+            "give colour photographs"
+        )
+        return photo
+    scores = likeness(asked, list(found.values()))
+    ranked = sorted(zip(found, scores, strict=True), key=lambda one: -one[1])[: options.count]
+    chosen = {str(path): round(float(score), 3) for path, score in ranked}
+    ctx.note(found=chosen, compared=len(found), passed_over=len(library) - len(found))
+    images = tuple(reference_at(path) for path, _ in ranked)
+    return photo.put(REFERENCES, (*photo.get(REFERENCES, ()), *images))
+
+
+def _described_by(
+    options: FindOptions, ctx: Context, stack: ExitStack
+) -> tuple[str, Callable[[Array], Description]]:
+    """Return what describes luminance, and a name for it."""
+    if options.features == "classical" or options.model == NO_WEIGHTS:
+        return "classical", lambda light: (classical(light),)
+    model = stack.enter_context(ctx.model(options.model))
+
+    def network(light: Array) -> Array:
+        return summary(ctx.apply(model, light[..., None] / np.float32(100), part="describe"))
+
+    if options.features == "network":
+        return f"network {options.model}", lambda light: (network(light),)
+    return f"both {options.model}", lambda light: (network(light), classical(light))
 
 
 def transfer_classical(photo: Photo, options: TransferOptions, ctx: Context) -> Photo:

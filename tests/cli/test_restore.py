@@ -82,14 +82,32 @@ def test_flags_choose_the_steps(cli: Cli, album: Path) -> None:
     assert [step["step"] for step in json.loads(less.stdout)["steps"]] == ["restore"]
 
 
-def test_references_are_given(cli: Cli, album: Path) -> None:
+def test_references_are_given_and_found(cli: Cli, album: Path) -> None:
+    (album / "other").mkdir()
+    Image.new("RGB", (12, 8), (200, 40, 40)).save(album / "other" / "red.png")
     result = cli(
         "restore", album / "a.png", "--colorize", "--recolor",
-        "--reference", album / "b.jpg", "--reference", album / "sub",
+        "--reference", album / "b.jpg", "--reference", album / "other",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     sidecar = json.loads((album / "a.restored.png.oldfix.json").read_text())
+    assert sidecar["history"][-2]["notes"] == {"found": "red.png", "of": 1}
     assert sidecar["history"][-1]["notes"] == {"references": 2, "recolor": True}
+    assert sidecar["given"] == {"references": ["b.jpg"], "library": ["other"]}
+
+
+def test_a_folder_of_references_is_searched_only_if_given(cli: Cli, album: Path) -> None:
+    for given, wanted in (("b.jpg", False), (".", True)):
+        plan = cli("plan", "--colorize", "--reference", album / given, "--json")
+        steps = [step["step"] for step in json.loads(plan.stdout)["steps"]]
+        assert ("find-references" in steps) == wanted
+
+
+def test_an_empty_folder_of_references(cli: Cli, album: Path) -> None:
+    (album / "empty").mkdir()
+    result = cli("restore", album / "a.png", "--colorize", "--reference", album / "empty")
+    assert result.exit_code == 2
+    assert "empty: holds no photograph" in result.stderr
 
 
 @pytest.mark.parametrize("flag", [("--reference", "x.jpg"), ("--recolor",)])

@@ -8,7 +8,7 @@ from PIL import Image as Pillow
 from pydantic import ValidationError
 from skimage import data
 
-from oldfix import DEFECTS, FACES, REFERENCES, UsageError
+from oldfix import DEFECTS, FACES, LIBRARY, REFERENCES, UsageError, read_image
 from oldfix.colour import luminance
 from oldfix.evaluation.columns import CONVENTIONS, measured
 from oldfix.evaluation.measures import MEASURES
@@ -122,6 +122,25 @@ def test_colour_samples_keep_luminance_and_do_not_show_the_answer(folder):
         (reference,) = sample.known[REFERENCES]
         width = min(reference.shape[1], sample.truth.shape[1])
         assert not np.array_equal(reference[:, :width], sample.truth[:, :width])
+
+
+def test_references_of_another_photograph_are_that_one_at_every_limit(folder):
+    asked = [next(iter(samples(load_set("colour-other"), folder, 1, n))) for n in (None, 1)]
+    for sample in asked:
+        assert sample.name == "photo-0.png"
+        library = sample.known[LIBRARY]
+        assert [path.name for path in library] == [f"photo-{i}.png" for i in range(1, 5)]
+        (reference,) = sample.known[REFERENCES]
+        partner = read_image(folder / "photo-2.png")
+        windows = np.lib.stride_tricks.sliding_window_view(partner[..., 0], reference.shape[:2])
+        assert (windows == reference[..., 0]).all(axis=(2, 3)).any()
+    np.testing.assert_array_equal(asked[0].image, asked[1].image)
+
+
+def test_one_photograph_has_no_other_to_take_colours_from(tmp_path):
+    Pillow.fromarray(data.astronaut()[:64, :64]).save(tmp_path / "one.png")
+    with pytest.raises(UsageError, match="colour-other: needs two pictures or more"):
+        list(samples(load_set("colour-other"), tmp_path, seed=0))
 
 
 def test_sound_samples_are_their_own_truth(folder):

@@ -1,4 +1,4 @@
-"""The colorizer: luminance exact, colour photographs left alone, references used."""
+"""The stages that colour: luminance exact, colour photographs left alone, references used."""
 
 from __future__ import annotations
 
@@ -8,23 +8,17 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, strategies as st
 from skimage import data
 
 from oldfix import IMAGE, REFERENCES, Photo
 from oldfix.colour import from_lab, is_toned, luminance, to_lab
-from oldfix.degrade import Recipe
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import discover
 from oldfix.runner import Runner
 from oldfix.testing import StageContract, TinyStore
-from oldfix.training import PhotoPool
 from oldfix_colorize import ColorizeOptions, TransferOptions
 from oldfix_colorize.chroma import match_statistics, upsample
-from oldfix_colorize.net import Colorizer, colour_bins, tiny, warp
-from oldfix_colorize.samples import Views, colourful
-from oldfix_colorize.train import ColorizeTask
 
 L_TOLERANCE = 0.001
 
@@ -182,131 +176,12 @@ def test_a_toned_photograph_gets_the_chroma_of_its_luminance():
     assert b[5].mean() < -20 and b[-5].mean() > 20
 
 
-# The network -----------------------------------------------------------------------------------
-
-
-def planes(seed: int, height: int = 32, width: int = 48) -> torch.Tensor:
-    lab = to_lab(scene(seed, height, width)) / 100
-    array = np.concatenate([lab, np.ones_like(lab[..., :1])], axis=-1)
-    return torch.from_numpy(array).permute(2, 0, 1)[None]
-
-
-def test_network_gives_chroma_at_half_the_size():
-    with torch.inference_mode():
-        alone, given_one = tiny()(planes(0)[:, :1]), tiny()(planes(0)[:, :1], planes(1))
-    assert alone.shape == given_one.shape == (1, 2, 16, 24)
-    assert not torch.equal(alone, given_one)
-
-
-def test_an_empty_reference_is_no_reference():
-    with torch.inference_mode():
-        net = tiny()
-        alone = net(planes(0)[:, :1])
-        empty = net(planes(0)[:, :1], torch.zeros_like(planes(1)))
-    torch.testing.assert_close(alone, empty, atol=1e-5, rtol=1e-4)
-
-
-def test_low_temperature_gives_stronger_colours():
-    with torch.inference_mode():
-        net, x, reference = tiny(), planes(0)[:, :1], planes(1)
-        mean, sharp = (net(x, reference, temperature=t).abs().mean() for t in (1.0, 0.2))
-    assert sharp > mean
-
-
-def test_histogram_sums_to_one_and_its_mean_is_the_colour():
-    net = Colorizer(width=8, growth=8, layers=1, descriptor=8)
-    chroma = planes(3)[:, 1:3] * 0.5
-    histogram = net.histogram(chroma)
-    torch.testing.assert_close(histogram.sum(1), torch.ones_like(histogram[:, 0]))
-    mean = torch.einsum("nqhw,qc->nchw", histogram, net.bins)
-    assert (mean - chroma).abs().mean() < 0.03
-
-
-def test_bins_cover_the_gamut_and_no_more():
-    bins = colour_bins(20.0).tolist()
-    assert [0.0, 0.0] in bins and [60.0, 60.0] in bins
-    assert [-100.0, -100.0] not in bins and [120.0, 0.0] not in bins
-
-
-def test_warp_takes_colours_from_the_matching_place():
-    descriptors = torch.nn.functional.normalize(torch.randn(1, 16, 12, generator=_seeded()), dim=1)
-    histogram = torch.eye(12)[None]
-    order = torch.randperm(12, generator=_seeded())
-    theta = descriptors[..., order].view(1, 16, 3, 4)
-    valid = torch.ones(1, 12, dtype=torch.bool)
-    out = warp(theta, descriptors, histogram, valid, torch.tensor(0.01))
-    torch.testing.assert_close(out[0, :12].flatten(1).argmax(0), order)
-    torch.testing.assert_close(out[0, 12], torch.ones(3, 4))
-    valid[0, order[0]] = False
-    masked = warp(theta, descriptors, histogram, valid, torch.tensor(0.01))
-    assert masked[0, order[0]].max() == 0 and masked[0, 12, 0, 0] < 0.99
-
-
-def _seeded() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
-
-
-# Training --------------------------------------------------------------------------------------
-
-
-def pool(count: int = 24) -> PhotoPool:
-    pictures = [(f"{i}.png", np.uint8(scene(i, 80, 90) * 255)) for i in range(count)]
-    return PhotoPool((tuple(pictures),))
-
-
-def test_samples_are_seeded_and_carry_true_chroma():
-    views = Views(pool(), size=32, with_reference=1, jittered=0)
-    first, again = (views.draw(np.random.default_rng(4)) for _ in range(2))
-    for a, b in zip(first, again, strict=True):
-        np.testing.assert_array_equal(a, b)
-    light, chroma, reference = first
-    assert light.shape == (32, 32, 1) and chroma.shape == (32, 32, 2)
-    assert reference.shape == (32, 32, 4) and (reference[..., 3] == 1).all()
-    assert all(plane.dtype == np.float32 for plane in first)
-
-
-def test_samples_without_a_reference_have_none():
-    *_, reference = Views(pool(), size=32, with_reference=0).draw(np.random.default_rng(0))
-    assert not reference.any()
-
-
-def test_input_recipe_keeps_the_geometry():
-    recipe = Views(pool()).recipe
-    assert isinstance(recipe, Recipe)
-    assert {step.group for step in recipe.step} == {"tone", "texture"}
-
-
-def test_grey_photographs_teach_nothing():
-    grey = np.repeat(np.uint8(scene(0)[..., :1] * 255), 3, axis=2)
-    mixed = PhotoPool(((*pool(3).groups[0], ("grey.png", grey)),))
-    assert colourful(mixed).names == pool(3).names
-
-
-def test_a_few_steps_of_training_lower_the_loss():
-    torch.manual_seed(0)
-    net = Colorizer(width=8, growth=8, layers=1, step=40.0, descriptor=8)
-    task = ColorizeTask(net, pool(), size=32)
-    rng = np.random.default_rng(0)
-    samples = zip(*(task.sample(rng) for _ in range(4)), strict=True)
-    batch = tuple(torch.from_numpy(np.stack(s)).permute(0, 3, 1, 2) for s in samples)
-    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
-    losses = []
-    for _ in range(15):
-        loss, figures = task.loss(net, batch)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.9 * losses[0]
-    assert set(figures) == {"given", "alone"}
-
-
 # The weights that ship ---------------------------------------------------------------------------
 
 
 def shipped(photo: Photo) -> np.ndarray:
     """Run the stage with the embedded network."""
-    plan = Pipeline((Step("colorize-reference", options={"model": "colorizer-s"}),)).plan(
+    plan = Pipeline((Step("colorize-reference", options={"model": "pikfix-s"}),)).plan(
         discover(), given=set(photo)
     )
     with Runner(device="cpu", precision="float32") as runner:

@@ -11,7 +11,18 @@ from typing import Any
 import typer
 
 import oldfix
-from oldfix import DEFECTS, FACES, IMAGE, REFERENCES, Field, Key, Options, StageSpec, hookimpl
+from oldfix import (
+    DEFECTS,
+    FACES,
+    IMAGE,
+    LIBRARY,
+    REFERENCES,
+    Field,
+    Key,
+    Options,
+    StageSpec,
+    hookimpl,
+)
 
 BADGE: Key[str] = Key("kit.badge", "a word, which cannot be read from files")
 
@@ -52,6 +63,12 @@ def same(photo: Any, options: Any, ctx: Any) -> Any:
 
 def find(photo: Any, options: Any, ctx: Any) -> Any:
     return photo.put(FACES, ())
+
+
+def choose(photo: Any, options: Any, ctx: Any) -> Any:
+    first = photo[LIBRARY][0]
+    ctx.note(found=first.name, of=len(photo[LIBRARY]))
+    return photo.put(REFERENCES, (*photo.get(REFERENCES, ()), oldfix.read_image(first)))
 
 
 def colour(photo: Any, options: ColourOptions, ctx: Any) -> Any:
@@ -107,6 +124,14 @@ def oldfix_stages() -> list[StageSpec]:
         _spec("same", "same", roles={"restore-tone"}),
         _spec("find-none", "find", produces={FACES}, roles={"detect-faces"}),
         _spec("refine", "lighten", options=LightenOptions, roles={"refine-faces"}),
+        _spec(
+            "choose",
+            "choose",
+            needs={IMAGE, LIBRARY},
+            uses={REFERENCES},
+            produces={REFERENCES},
+            roles={"find-references"},
+        ),
         _spec("paint", "colour", options=ColourOptions, colours=True, roles={"colorize"}),
         _spec("mend", "lighten", needs={IMAGE, DEFECTS}, options=LightenOptions),
         _spec("wear-badge", "same", needs={IMAGE, BADGE}),
