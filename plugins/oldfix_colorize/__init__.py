@@ -107,7 +107,7 @@ TRANSFER_CLASSICAL = StageSpec(
 @hookimpl
 def oldfix_stages() -> Iterable[StageSpec]:
     """Pik-Fix's two halves, a classical baseline, and what finds references."""
-    return [COLORIZE, FIND, TRANSFER_CLASSICAL]
+    return [COLORIZE, RESTORE, FIND, TRANSFER_CLASSICAL]
 
 
 @hookimpl

@@ -56,7 +56,7 @@ class PikFix(nn.Module):  # type: ignore[misc]
         self.similarity = Similarity(**(matching | self.config["similarity"]))
 
     def forward(self, light: Tensor, *references: Tensor) -> Tensor:
-        """Colour a picture after repairing its luminance, which is not given back.
+        """Colour a picture as it is; `restore` it before if it is damaged.
 
         Args:
             light: (N, 1, H, W) luminance; sides are multiples of 16.
@@ -65,7 +65,7 @@ class PikFix(nn.Module):  # type: ignore[misc]
         Returns:
             (N, 2, H/2, W/2) chroma.
         """
-        return self.predict(self.restore(light), references).chroma
+        return self.predict(light, references).chroma
 
     def restore(self, light: Tensor) -> Tensor:
         """Repair (N, 1, H, W) luminance, whose sides are multiples of 4."""

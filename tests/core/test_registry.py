@@ -70,7 +70,7 @@ def test_unknown_stages_get_a_suggestion() -> None:
 def test_owner_and_keys() -> None:
     registry = make_registry(cards=[card()])
     assert registry.owner("noise") == registry.owner("smooth") == "test"
-    assert set(registry.keys()) == {"image", "defects", "faces", "references"}
+    assert set(registry.keys()) == {"image", "defects", "faces", "references", "library"}
 
 
 def test_first_party_plugins_work() -> None:
