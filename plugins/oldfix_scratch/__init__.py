@@ -25,10 +25,10 @@ class ScratchOptions(Options):
 
     model: str = Field("auto", description="weights to use; auto takes the best installed")
     threshold: float = Field(
-        0.7, gt=0, lt=1, description="an area is marked if its probability reaches this somewhere"
+        0.4, gt=0, lt=1, description="an area is marked if its probability reaches this somewhere"
     )
     low_threshold: float = Field(
-        0.15, gt=0, lt=1, description="and extends as far as the probability stays above this"
+        0.1, gt=0, lt=1, description="and extends as far as the probability stays above this"
     )
     enlarge: bool = Field(
         True,
