@@ -11,7 +11,7 @@ from typing import Literal
 
 from oldfix import IMAGE, Field, Options, StageSpec, WeightsCard, hookimpl, read_cards
 
-#: The card of this plugin.
+#: The cards of this plugin: the denoiser's first, then those of the networks beside it.
 CARDS = read_cards(Path(__file__).with_name("weights.toml"))
 
 
@@ -38,13 +38,30 @@ DENOISE = StageSpec(
 )
 
 
+class BaselineOptions(Options):
+    """Options of ``denoise-baseline``."""
+
+    model: str = Field("auto", description="weights of the network: DnCNN or NLRN")
+
+
+BASELINE = StageSpec(
+    name="denoise-baseline",
+    summary="Take away noise in one pass of DnCNN or NLRN, to compare denoise-diffusion with.",
+    run="oldfix_denoise.stage:denoise_at_once",
+    options=BaselineOptions,
+    produces=frozenset({IMAGE}),
+    roles=frozenset({"denoise"}),
+    weights={"model": "denoiser-baseline"},
+)
+
+
 @hookimpl
 def oldfix_stages() -> Iterable[StageSpec]:
-    """Return ``denoise-diffusion``."""
-    return [DENOISE]
+    """Return ``denoise-diffusion`` and ``denoise-baseline``."""
+    return [DENOISE, BASELINE]
 
 
 @hookimpl
 def oldfix_weights() -> Iterable[WeightsCard]:
-    """Return the card of the denoiser."""
+    """Return the cards of the denoiser, of DnCNN and of NLRN."""
     return CARDS

@@ -21,6 +21,7 @@ from oldfix.runner import Runner
 from oldfix.testing import StageContract, TinyStore
 from oldfix.weights.store import Store
 from oldfix_denoise import CARDS
+from oldfix_denoise.baselines import NLRN, DnCNN
 from oldfix_denoise.net import PAPER, PixelDenoiser, load, tiny
 
 CARD = CARDS[0]
@@ -29,6 +30,10 @@ WEIGHTS = Path(__file__).parents[2] / "weights"
 
 class TestDenoise(StageContract):
     stage = "denoise-diffusion"
+
+
+class TestBaseline(StageContract):
+    stage = "denoise-baseline"
 
 
 class TestDenoiseInSteps(StageContract):
@@ -138,6 +143,13 @@ def reach(net: nn.Module, size: int) -> int:
 
 def test_the_halo_is_the_networks_reach() -> None:
     assert CARD.parts[""].halo == reach(load(WEIGHTS / CARD.file), 200)
+
+
+def test_the_halos_of_the_baselines_are_their_reach() -> None:
+    dncnn, nlrn = CARDS[1:]
+    assert dncnn.parts[""].halo == reach(DnCNN(width=8, depth=7), 64)
+    # Zero weights pass nothing on, and positive ones all that they see.
+    assert nlrn.parts[""].halo == reach(NLRN(width=8, embedding=4, window=5, steps=3), 96)
 
 
 def test_the_shipped_network_is_small() -> None:
