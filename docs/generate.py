@@ -192,8 +192,8 @@ def _card_section(card: WeightsCard) -> str:
     facts = [
         f"Role: {card.role}, rank {card.rank}",
         *([f"Variant: {card.variant}"] if card.variant else []),
-        f"File: `{card.file}`, {card.bytes:,} bytes",
-        f"SHA-256: `{card.sha256}`",
+        f"{'Folder' if card.layout else 'File'}: `{card.file}`, {card.bytes:,} bytes",
+        *([f"SHA-256: `{card.sha256}`"] if card.sha256 else []),
         f"Licence: {card.licence}",
         f"Comes {'from ' + card.url if card.url else 'with oldfix'}",
         f"Precision: {', '.join(card.precision)}",

@@ -5,8 +5,10 @@ Planning imports no stage code and no torch, and reports every problem at once.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from oldfix.errors import PipelineError, UsageError, WeightsError
@@ -212,6 +214,8 @@ class _Planner:
                     "see 'oldfix weights list'"
                 )
             return best
+        if (own := _own_folder(wanted, fitting.values())) is not None:
+            return own
         if wanted not in fitting:
             cure = did_you_mean(wanted, fitting) or f"; it has: {', '.join(['auto', *fitting])}"
             self._problem(f"{option}: no weights named '{wanted}'{cure}")
@@ -233,3 +237,12 @@ class _Planner:
             cures.append(f"pass --give {key.name}=FILE")
         cure = f"; {' or '.join(cures)}" if cures else ""
         return f"needs '{key.name}', which nothing before it produces{cure}"
+
+
+def _own_folder(wanted: str, fitting: Iterable[WeightsCard]) -> WeightsCard | None:
+    """The card of a folder that an option names by its path, or None if it names no path."""
+    folders = [card for card in fitting if card.layout]
+    if not folders or not ("/" in wanted or os.sep in wanted or wanted.startswith("~")):
+        return None
+    common = [name for name in folders[0].layout if all(name in card.layout for card in folders)]
+    return folders[0].model_copy(update={"layout": tuple(common)}).at(Path(wanted))

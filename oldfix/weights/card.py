@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Part(BaseModel):
@@ -37,9 +37,10 @@ class WeightsCard(BaseModel):
         role: what it can be chosen for; ``model = "auto"`` takes the best installed of a role.
         rank: higher wins among installed cards of one role.
         variant: free text telling siblings apart ("256 px, 7 M").
-        file: file name in a weights folder.
-        sha256: digest checked before the file is opened.
-        bytes: size of the file.
+        file: file name in a weights folder; with ``layout``, the name of a folder there.
+        layout: files that a folder of weights must hold; empty where the weights are one file.
+        sha256: digest checked before the file is opened; a folder has none.
+        bytes: size of the file; of a folder, roughly.
         url: where ``oldfix weights pull`` fetches it; empty for embedded weights.
         licence: licence of the weights (not of the code).
         source: who trained it and how.
@@ -60,7 +61,8 @@ class WeightsCard(BaseModel):
     rank: int = 0
     variant: str = ""
     file: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    layout: tuple[str, ...] = ()
+    sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
     bytes: int = Field(gt=0)
     url: str = ""
     licence: str
@@ -73,6 +75,18 @@ class WeightsCard(BaseModel):
     limits: str
     figures: dict[str, str] = Field(default_factory=dict)
     parts: dict[str, Part] = Field(default_factory=lambda: {"": Part()})
+
+    @model_validator(mode="after")
+    def _files_have_digests(self) -> Self:
+        if not self.layout and not self.sha256:
+            raise ValueError(f"{self.id}: a file needs its sha256; only a folder has none")
+        return self
+
+    def at(self, folder: Path) -> WeightsCard:
+        """The same for a folder of the user's own, whose path becomes its id."""
+        path = str(folder.expanduser().absolute())
+        unknown = {"url": "", "variant": "", "licence": "not stated", "source": "a user's own"}
+        return self.model_copy(update={"id": path, "file": path, **unknown})
 
 
 def read_cards(path: Path) -> tuple[WeightsCard, ...]:

@@ -38,6 +38,11 @@ def download(
         WeightsError: no address, no answer, or not the file that the card describes; nothing of
             it is kept.
     """
+    if card.layout:
+        raise WeightsError(
+            f"{card.id}: is a folder, which oldfix does not fetch; download all of {card.url}, "
+            "then name the folder as the stage's model"
+        )
     if not card.url.startswith("https://"):
         raise WeightsError(f"{card.id}: comes with oldfix and has no https address to fetch")
     with tempfile.TemporaryDirectory(prefix="oldfix-") as folder:

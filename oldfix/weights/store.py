@@ -50,9 +50,10 @@ class Store:
         self._verified: set[tuple[Path, int, int]] = set()
 
     def find(self, card: WeightsCard) -> Path | None:
-        """Return the card's file in the first folder that has one, or None."""
-        paths = (folder / card.file for folder in self.folders)
-        return next((path for path in paths if path.is_file()), None)
+        """Return the card's file, or folder, in the first folder that has one, or None."""
+        own = Path(card.file).is_absolute()
+        paths = [Path(card.file)] if own else [folder / card.file for folder in self.folders]
+        return next((p for p in paths if (p.is_dir() if card.layout else p.is_file())), None)
 
     def installed(self, card: WeightsCard) -> bool:
         """Whether the card's file is there (its digest is checked by `verify`)."""
@@ -64,14 +65,19 @@ class Store:
         return max(fitting, key=lambda card: (card.rank, card.id), default=None)
 
     def verify(self, card: WeightsCard) -> Path:
-        """Return the card's file after checking its digest.
+        """Return the card's file after checking its digest, or its folder after its layout.
 
         Raises:
-            WeightsError: the file is missing, or is not the one the card describes.
+            WeightsError: it is missing, or is not what the card describes.
         """
         path = self.find(card)
+        if path is None and Path(card.file).is_absolute():
+            raise WeightsError(f"{card.file}: no such folder; check the path")
         if path is None:
             raise WeightsError(f"{card.id}: {card.file} is not installed; {_cure(card)}")
+        if card.layout:
+            check_layout(card, path)
+            return path
         stat = path.stat()
         state = (path, stat.st_size, stat.st_mtime_ns)
         if state not in self._verified:
@@ -99,6 +105,8 @@ class Store:
         Raises:
             WeightsError: the file cannot be read or is not the one the card describes.
         """
+        if card.layout:
+            raise WeightsError(f"{card.id}: is a folder, not a file; {_cure(card)}")
         if not source.is_file():
             raise WeightsError(f"{source}: no such file; give the downloaded {card.file}")
         check_digest(card, source)
@@ -140,8 +148,21 @@ def check_digest(card: WeightsCard, path: Path) -> None:
         )
 
 
+def check_layout(card: WeightsCard, folder: Path) -> None:
+    """Raise WeightsError unless a folder holds every file that the card lists."""
+    missing = [name for name in card.layout if not (folder / name).is_file()]
+    if missing:
+        raise WeightsError(
+            f"{folder}: lacks {', '.join(missing)}, so it is not a whole {card.role}; "
+            "copy the complete folder"
+        )
+
+
 def _cure(card: WeightsCard) -> str:
     """What the user can do about missing weights."""
+    if card.layout:
+        where = f" ({card.url})" if card.url else ""
+        return f"download it{where} and put the folder into {user_cache()}, or name its path"
     if card.url:
         return (
             f"run 'oldfix weights pull {card.id}', or 'oldfix weights import FILE --as {card.id}'"

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from oldfix import WeightsCard, WeightsError
+from oldfix.weights.download import download
 from oldfix.weights.store import Store, search_folders
 from tests.core.plugins import SmoothNet, card
 
@@ -96,3 +97,50 @@ def test_import_checks_before_it_copies(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_chosen_folder_comes_before_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLDFIX_WEIGHTS", "chosen")
     assert search_folders()[0] == Path("chosen")
+
+
+# --- weights that are folders -----------------------------------------------------------------
+
+
+def folder_card(**values: object) -> WeightsCard:
+    layout = ("model_index.json", "unet/config.json")
+    return card("pipeline", file="pipeline", layout=layout, sha256="", **values)
+
+
+def test_a_folder_is_verified_by_its_layout(tmp_path: Path) -> None:
+    whole = folder_card()
+    store = Store([tmp_path])
+    with pytest.raises(WeightsError, match="pipeline is not installed"):
+        store.verify(whole)
+    (tmp_path / "pipeline" / "unet").mkdir(parents=True)
+    (tmp_path / "pipeline" / "model_index.json").touch()
+    with pytest.raises(WeightsError, match=r"lacks unet/config\.json"):
+        store.verify(whole)
+    (tmp_path / "pipeline" / "unet" / "config.json").touch()
+    assert store.verify(whole) == tmp_path / "pipeline"
+
+
+def test_a_file_of_a_folders_name_is_not_it(tmp_path: Path) -> None:
+    (tmp_path / "pipeline").touch()
+    assert not Store([tmp_path]).installed(folder_card())
+
+
+def test_a_folder_of_ones_own_is_found_by_its_path(tmp_path: Path) -> None:
+    own = folder_card(url="https://example.org").at(tmp_path / "mine")
+    assert own.id == str(tmp_path / "mine")
+    assert (own.url, own.licence) == ("", "not stated")
+    with pytest.raises(WeightsError, match="no such folder"):
+        Store([]).verify(own)
+
+
+def test_folders_are_neither_fetched_nor_imported(tmp_path: Path) -> None:
+    published = folder_card(url="https://example.org/pipeline")
+    with pytest.raises(WeightsError, match="which oldfix does not fetch"):
+        download(published, Store([tmp_path]))
+    with pytest.raises(WeightsError, match="is a folder, not a file"):
+        Store([tmp_path]).put(published, tmp_path / "x")
+
+
+def test_a_file_needs_a_digest() -> None:
+    with pytest.raises(ValueError, match="a file needs its sha256"):
+        card("smooth", sha256="")
