@@ -20,8 +20,14 @@ if TYPE_CHECKING:
         to_lab as to_lab,
         with_luminance_of as with_luminance_of,
     )
+    from oldfix.engine.filling import fill_narrow as fill_narrow
     from oldfix.engine.samplers import SAMPLERS as SAMPLERS, between as between
     from oldfix.engine.tensors import read_network as read_network, write_network as write_network
+    from oldfix.engine.timed import (
+        TimedResidual as TimedResidual,
+        TimedUNet as TimedUNet,
+        TimeEmbedding as TimeEmbedding,
+    )
     from oldfix.errors import (
         Cancelled as Cancelled,
         EnvironmentProblem as EnvironmentProblem,
@@ -94,8 +100,10 @@ _HOMES = {
     ),
     "oldfix.stage": ("NO_WEIGHTS", "Context", "Model", "StageSpec"),
     "oldfix.weights.card": ("Part", "WeightsCard", "read_cards"),
+    "oldfix.engine.filling": ("fill_narrow",),
     "oldfix.engine.samplers": ("SAMPLERS", "between"),
     "oldfix.engine.tensors": ("read_network", "write_network"),
+    "oldfix.engine.timed": ("TimeEmbedding", "TimedResidual", "TimedUNet"),
     "oldfix.hookspecs": ("hookimpl",),
     "oldfix.registry": ("Registry", "discover"),
     "oldfix.pipeline": ("Pipeline", "Step"),

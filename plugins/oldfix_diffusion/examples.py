@@ -6,13 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oldfix import fill_narrow
 from oldfix.degrade import age
 from oldfix.degrade.grain import grain
 from oldfix.training import PhotoPool
-from oldfix_diffusion.fill import filled
 
 #: Side of an example in pixels.
 CROP = 128
+#: Marked parts up to this width are filled before they are encoded.
+FILL_PX = 16
 #: How often each recipe is used. Real photographs are grainier than most of old-photo.
 RECIPES = {
     "old-photo": 0.5,
@@ -43,7 +45,7 @@ def make_example(
     truth = age(clean, rng=rng, recipe=recipe)
     aged = truth.target if sound else truth.image
     mask = given_mask(np.zeros_like(truth.defects) if sound else truth.defects, rng)
-    return aged, filled(aged, mask), truth.target, mask[..., None]
+    return aged, fill_narrow(aged, mask > 0.5, FILL_PX), truth.target, mask[..., None]
 
 
 def given_mask(defects: _Image, rng: np.random.Generator) -> _Image:

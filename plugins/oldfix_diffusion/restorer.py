@@ -1,9 +1,7 @@
-"""The denoiser of the latent, and the head that brings fine detail back in pixels."""
+"""The restorer: a denoiser of the latent, and the head that brings fine detail back in pixels."""
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -11,85 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from oldfix import read_network
+from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.net import FACTOR, Residual
-
-_FREQUENCIES = 8
-
-
-class TimedResidual(nn.Module):  # type: ignore[misc]
-    """A residual block whose hidden layer is scaled and shifted by the time embedding."""
-
-    def __init__(self, width: int, embedding: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        self.film = nn.Linear(embedding, 2 * width)
-        for layer in (self.second, self.film):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """(N, width, H, W) and (N, embedding) to (N, width, H, W)."""
-        scale, shift = self.film(time)[:, :, None, None].chunk(2, dim=1)
-        hidden = functional.silu(self.first(x) * (1 + scale) + shift)
-        return x + self.second(hidden)
-
-
-class Denoiser(nn.Module):  # type: ignore[misc]
-    """A U-Net in the latent: ``z_0`` from ``z_t``, the time and the defect mask.
-
-    It is not given ``z_T``: from ``z_t`` and ``z_T`` together ``z_0`` follows by algebra, and a
-    network that may do so learns nothing about pictures.
-
-    Args:
-        channels: latent channels.
-        widths: channels of the levels, finest first.
-        blocks: residual blocks of the levels on the way down; as many on the way up.
-    """
-
-    def __init__(self, channels: int, widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
-        super().__init__()
-        embedding = 64
-        self.time = nn.Sequential(nn.Linear(2 * _FREQUENCIES, embedding), nn.SiLU())
-        self.entry = nn.Conv2d(channels + FACTOR * FACTOR, widths[0], 3, padding=1)
-        self.exit = nn.Conv2d(widths[0], channels, 3, padding=1)
-        nn.init.zeros_(self.exit.weight)
-        nn.init.zeros_(self.exit.bias)
-        level = [
-            nn.ModuleList(TimedResidual(width, embedding) for _ in range(count))
-            for width, count in zip(widths, blocks, strict=True)
-        ]
-        self.down = nn.ModuleList(level)
-        self.up = nn.ModuleList(
-            nn.ModuleList(TimedResidual(width, embedding) for _ in range(count))
-            for width, count in zip(widths[:-1], blocks[:-1], strict=True)
-        )
-        steps = list(pairwise(widths))
-        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in steps)
-        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in steps)
-
-    def forward(self, z: Tensor, holes: Tensor, t: Tensor) -> Tensor:
-        """Predict ``z_0``.
-
-        Args:
-            z: (N, channels, h, w), ``z_t``.
-            holes: (N, 16, h, w), the defect mask, each latent position's pixels as channels.
-            t: (N,) in [0, 1]; 1 is the photograph as found.
-        """
-        time = self.time(_waves(t))
-        x = self.entry(torch.cat([z, holes], dim=1))
-        skips = []
-        for level, blocks in enumerate(self.down):
-            if level:
-                skips.append(x)
-                x = self.shrink[level - 1](x)
-            for block in blocks:
-                x = block(x, time)
-        for level in reversed(range(len(self.up))):
-            x = skips.pop() + functional.pixel_shuffle(self.grow[level](x), 2)
-            for block in self.up[level]:
-                x = block(x, time)
-        return z + self.exit(functional.silu(x)).float()
 
 
 class DetailHead(nn.Module):  # type: ignore[misc]
@@ -169,8 +90,7 @@ class Restorer(nn.Module):  # type: ignore[misc]
 
     def denoise(self, z: Tensor, holes: Tensor, t: Tensor | float) -> Tensor:
         """Predict ``z_0`` (N, channels, h, w) from ``z_t``; see `Denoiser.forward`."""
-        time = torch.as_tensor(t, dtype=torch.float32, device=z.device).expand(z.shape[0])
-        predicted: Tensor = self.denoiser(z, holes, time)
+        predicted: Tensor = self.denoiser(z, holes, t)
         return predicted
 
     def detail(self, x: Tensor, restored: Tensor, mask: Tensor) -> Tensor:
@@ -201,10 +121,3 @@ def tiny_restorer() -> Restorer:
         nn.init.normal_(layer.weight, std=0.02)
     net.eval()
     return net
-
-
-def _waves(t: Tensor) -> Tensor:
-    """Sines and cosines of the time: (N,) to (N, 16)."""
-    rates = math.pi * 2.0 ** torch.arange(_FREQUENCIES, device=t.device).float()
-    angles = t.float()[:, None] * rates * 0.5
-    return torch.cat([angles.sin(), angles.cos()], dim=1)

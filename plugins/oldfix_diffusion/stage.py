@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import DEFECTS, IMAGE, SAMPLERS, Context, Photo
+from oldfix import DEFECTS, IMAGE, SAMPLERS, Context, Photo, fill_narrow
 from oldfix_diffusion import RestoreOptions
-from oldfix_diffusion.fill import filled
+from oldfix_diffusion.squares import squares
 
 _Array = NDArray[np.float32]
-_FACTOR = 4
 
 
 def restore(photo: Photo, options: RestoreOptions, ctx: Context) -> Photo:
@@ -30,19 +29,10 @@ def restore(photo: Photo, options: RestoreOptions, ctx: Context) -> Photo:
         def predict(z: _Array, t: float) -> _Array:
             return ctx.apply(restorer, z, holes, part="denoise", t=t)
 
-        start = filled(image, marked, options.fill_px)
+        start = fill_narrow(image, marked > 0.5, options.fill_px)
         z_found = ctx.apply(latent, start, part="encode")
         z_clean = SAMPLERS[options.sampler](predict, z_found, options.steps)
         height, width = image.shape[:2]
         decoded = ctx.apply(latent, z_clean, part="decode")[:height, :width]
         result = ctx.apply(restorer, image, decoded, marked, part="detail")
     return photo.put(IMAGE, np.clip(result, 0.0, 1.0, dtype=np.float32))
-
-
-def squares(mask: _Array) -> _Array:
-    """(H, W) to (ceil(H/4), ceil(W/4), 16): the pixels of each latent position, row by row."""
-    height, width = mask.shape
-    padded = np.pad(mask, ((0, -height % _FACTOR), (0, -width % _FACTOR)), mode="edge")
-    rows, columns = (side // _FACTOR for side in padded.shape)
-    squares = padded.reshape(rows, _FACTOR, columns, _FACTOR).transpose(0, 2, 1, 3)
-    return np.ascontiguousarray(squares.reshape(rows, columns, _FACTOR * _FACTOR))

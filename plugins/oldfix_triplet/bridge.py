@@ -6,7 +6,6 @@ t, never z_x: from both of them z_y follows by algebra, and nothing would be lea
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import WeightsError, read_network
+from oldfix import TimeEmbedding, WeightsError, read_network
 from oldfix_triplet.blocks import Residual
 
 State = NDArray[np.float32]
-_FREQUENCIES = 8
 _EMBEDDING = 64
 
 
@@ -40,7 +38,7 @@ class Bridge(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.config = {"channels": channels, "width": width, "blocks": blocks, "shrink": shrink}
         self.shrink, square = shrink, shrink * shrink
-        self.time = nn.Sequential(nn.Linear(2 * _FREQUENCIES, _EMBEDDING), nn.SiLU())
+        self.time = TimeEmbedding(_EMBEDDING)
         self.entry = nn.Conv2d((channels + 1) * square, width, 3, padding=1)
         self.blocks = nn.ModuleList(Residual(width, embedding=_EMBEDDING) for _ in range(blocks))
         self.exit = nn.Conv2d(width, channels * square, 3, padding=1)
@@ -59,7 +57,7 @@ class Bridge(nn.Module):  # type: ignore[misc]
             (N, channels, h, w) float32.
         """
         times = torch.as_tensor(t, dtype=torch.float32, device=z.device).expand(z.shape[0])
-        time = self.time(_waves(times))
+        time = self.time(times)
         x = self.entry(functional.pixel_unshuffle(torch.cat([z, mask], dim=1), self.shrink))
         for block in self.blocks:
             x = block(x, time)
@@ -110,10 +108,3 @@ def tiny() -> Bridge:
     nn.init.normal_(net.exit.weight, std=0.02)
     net.eval()
     return net
-
-
-def _waves(t: Tensor) -> Tensor:
-    """Sines and cosines of the time: (N,) to (N, 16)."""
-    rates = math.pi * 0.5 * 2.0 ** torch.arange(_FREQUENCIES, device=t.device).float()
-    angles = t.float()[:, None] * rates
-    return torch.cat([angles.sin(), angles.cos()], dim=1)

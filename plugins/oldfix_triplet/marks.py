@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oldfix import fill_narrow
+
 _Array = NDArray[np.float32]
-_RADIUS_PX = 3.0
 #: Opacity of a defect from which on a pixel counts as damaged.
 _DAMAGED = 0.25
 
@@ -25,18 +25,10 @@ def hidden(image: _Array, mask: _Array, widest_px: int = 16, *, white: bool = Fa
     Returns:
         (H, W, 3) float32, ``image`` itself if there is nothing to hide. Filled values have 8 bits.
     """
-    marked = (mask >= _DAMAGED).astype(np.uint8)
+    marked = mask >= _DAMAGED
     if white:
-        return np.where(marked[..., None] > 0, np.float32(1), image) if marked.any() else image
-    size = widest_px + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    narrow = marked & ~np.asarray(cv2.morphologyEx(marked, cv2.MORPH_OPEN, disc), np.uint8)
-    if not narrow.any() or marked.all():
-        return image
-    guess = cv2.inpaint(
-        np.rint(image * 255).astype(np.uint8), marked, _RADIUS_PX, cv2.INPAINT_TELEA
-    )
-    return np.where(narrow[..., None] > 0, guess.astype(np.float32) / np.float32(255), image)
+        return np.where(marked[..., None], np.float32(1), image) if marked.any() else image
+    return fill_narrow(image, marked, widest_px)
 
 
 def marked_squares(mask: _Array, size: tuple[int, int], factor: int = 4) -> _Array:

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 from torch import nn
 
-from oldfix import DEFECTS, IMAGE, Photo, write_network
+from oldfix import DEFECTS, IMAGE, Photo, fill_narrow, write_network
 from oldfix.degrade import age
 from oldfix.evaluation.metrics import psnr
 from oldfix.pipeline import Pipeline, Step
@@ -23,11 +23,11 @@ from oldfix.testing import StageContract
 from oldfix.training import PhotoPool
 from oldfix.weights.store import Store
 from oldfix_diffusion import CARDS
+from oldfix_diffusion.denoiser import Denoiser, load_denoiser
 from oldfix_diffusion.examples import CROP, given_mask, make_example
-from oldfix_diffusion.fill import filled
 from oldfix_diffusion.net import Autoencoder, load_autoencoder, tiny_autoencoder
 from oldfix_diffusion.restorer import Restorer, holes_of, load_restorer, tiny_restorer
-from oldfix_diffusion.stage import squares
+from oldfix_diffusion.squares import squares
 from oldfix_diffusion.train_latent import LatentTask, log_error, standardise
 from oldfix_diffusion.train_restorer import (
     DenoiserTask,
@@ -98,8 +98,18 @@ def test_the_restorers_halos_are_its_reach() -> None:
     )
 
 
-@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
-def test_shipped_networks_are_small(card: object) -> None:
+@pytest.mark.parametrize("role", ["inpainter", "upscaler"])
+def test_the_denoisers_halos_are_their_reach(role: str) -> None:
+    card = next(card for card in CARDS if card.role == role and not card.layout)
+    net = positive(load_denoiser(WEIGHTS / card.file))
+    assert isinstance(net, Denoiser)
+    known = torch.zeros(1, net.config["known"], 104, 104)
+    found = reach(lambda z: net(z, known, 1.0), net.config["channels"], 104, 1)
+    assert card.parts[""].halo == found
+    assert 2 ** (len(net.config["widths"]) - 1) == card.parts[""].multiple_of
+
+
+def test_shipped_networks_are_small() -> None:
     for net in (load_autoencoder(WEIGHTS / LATENT.file), load_restorer(WEIGHTS / RESTORER.file)):
         assert sum(p.numel() for p in net.parameters()) <= 8_000_000
 
@@ -140,12 +150,12 @@ def test_filling_touches_marked_pixels_alone_and_continues_a_plane() -> None:
     mask = np.zeros((40, 50), np.float32)
     mask[18:21] = 1
     broken = np.where(mask[..., None] > 0, np.float32(1), plane)
-    result = filled(broken, mask)
+    result = fill_narrow(broken, mask > 0, 16)
     np.testing.assert_array_equal(result[mask == 0], broken[mask == 0])
     assert np.abs(result - plane).max() < 0.05
-    assert filled(broken, np.zeros_like(mask)) is broken
-    assert filled(broken, mask, widest_px=2) is broken  # a stain, say: it may show through
-    assert filled(broken, np.ones_like(mask)) is broken
+    assert fill_narrow(broken, mask > 1) is broken
+    assert fill_narrow(broken, mask > 0, 2) is broken  # a stain, say: it may show through
+    assert fill_narrow(broken, mask >= 0) is broken
 
 
 # --- the leak (a network given z_t and z_T solves for z_0 and learns nothing) -----------------
@@ -253,7 +263,9 @@ def test_restoring_does_better_than_nothing_and_than_filling(
     photos = [photo for photo, _ in worn_portraits]
     restored = decibels([run(photo) for photo in photos], worn_portraits)
     assert restored > decibels([p[IMAGE] for p in photos], worn_portraits) + 0.3
-    assert restored > decibels([filled(p[IMAGE], p[DEFECTS]) for p in photos], worn_portraits)
+    assert restored > decibels(
+        [fill_narrow(p[IMAGE], p[DEFECTS] > 0.5, 16) for p in photos], worn_portraits
+    )
 
 
 def test_more_steps_differ_and_do_no_harm(
