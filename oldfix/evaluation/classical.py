@@ -75,6 +75,16 @@ def bicubic_unsharp(image: Image) -> Image:
     return _limited(large + 0.7 * (large - cv2.GaussianBlur(large, (0, 0), 2)))
 
 
+def enlarge_bicubic(image: Image, size: tuple[int, int]) -> Image:
+    """Enlarge to (height, width) by the bicubic kernel (OpenCV, a = -0.75)."""
+    return _limited(cv2.resize(image, size[::-1], interpolation=cv2.INTER_CUBIC))
+
+
+def enlarge_lanczos(image: Image, size: tuple[int, int]) -> Image:
+    """Enlarge to (height, width) by Lanczos' kernel of eight pixels (OpenCV)."""
+    return _limited(cv2.resize(image, size[::-1], interpolation=cv2.INTER_LANCZOS4))
+
+
 def inpaint_telea(image: Image, mask: Image) -> Image:
     """Fill the mask (> 0.5) by Telea's fast marching, radius 3 px (OpenCV)."""
     return _inpaint(image, mask, cv2.INPAINT_TELEA)

@@ -67,6 +67,15 @@ def _classic(name: str, how: str, function: Callable[..., Any], *keys: Key[Any])
     return Row(name, "classical", how, run)
 
 
+def _enlarger(name: str, how: str, function: Callable[..., Any]) -> Row:
+    """A row of a function of the picture and of the size that is wanted."""
+
+    def run(sample: Sample) -> Any:
+        return function(sample.image, sample.truth.shape[:2])
+
+    return Row(name, "classical", how, run)
+
+
 def _telea_then_means(image: Any, mask: Any) -> Any:
     return classical.non_local_means(classical.inpaint_telea(image, mask))
 
@@ -93,6 +102,11 @@ _DENOISERS = (
         classical.total_variation,
     ),
 )
+_FILLERS = (
+    _classic("Telea", "true mask, OpenCV", classical.inpaint_telea, DEFECTS),
+    _classic("Navier-Stokes", "true mask, OpenCV", classical.inpaint_navier_stokes, DEFECTS),
+    _classic("biharmonic", "true mask, scikit-image", classical.inpaint_biharmonic, DEFECTS),
+)
 #: Kind of rows -> the rows that stand above the stages.
 CLASSICAL: Mapping[str, tuple[Row | Skipped, ...]] = {
     "scratches": (
@@ -106,10 +120,13 @@ CLASSICAL: Mapping[str, tuple[Row | Skipped, ...]] = {
     "restore": (
         *_IDENTITY,
         *_DENOISERS,
-        _classic("Telea", "true mask, OpenCV", classical.inpaint_telea, DEFECTS),
-        _classic("Navier-Stokes", "true mask, OpenCV", classical.inpaint_navier_stokes, DEFECTS),
-        _classic("biharmonic", "true mask, scikit-image", classical.inpaint_biharmonic, DEFECTS),
+        *_FILLERS,
         _classic("Telea, then non-local means", "true mask, OpenCV", _telea_then_means, DEFECTS),
+    ),
+    "inpaint": (*_IDENTITY, *_FILLERS),
+    "upscale": (
+        _enlarger("bicubic", "OpenCV", classical.enlarge_bicubic),
+        _enlarger("Lanczos", "OpenCV", classical.enlarge_lanczos),
     ),
     "denoise": (*_IDENTITY, *_DENOISERS, _bm3d()),
     "gaussian": (*_IDENTITY, *_DENOISERS, _bm3d()),

@@ -31,6 +31,8 @@ _FACE_POINTS = np.array([[193, 240], [319, 240], [257, 314], [201, 371], [313, 3
 _LUMA = np.array([0.298936021293775, 0.587043074451121, 0.114020904255103])
 #: A damaged pixel that differs by less than this from the undamaged picture cannot be seen.
 _VISIBLE = 0.02
+#: Opacity of damage from which on nothing of the picture beneath counts as left.
+_GONE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +154,36 @@ def _make_restore(
     return Sample(name, aged.image, truth=aged.target, known={DEFECTS: _damaged(aged.defects)})
 
 
+def _make_inpaint(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    """Damage a crop where its marks are, and nowhere else."""
+    import cv2
+
+    aged = _aged(_crop(picture, chosen.crop, rng), chosen, rng)
+    gone = (aged.defects >= _GONE).astype(np.uint8)
+    marks = cv2.dilate(gone, np.ones((3, 3), np.uint8)).astype(np.float32)
+    image = np.where(marks[..., None] > 0, aged.image, aged.target)
+    return Sample(name, image, truth=aged.target, known={DEFECTS: marks})
+
+
+def _make_upscale(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    """Make a crop smaller by Pillow's bicubic kernel, which is antialiased, and round it."""
+    from PIL import Image as Pillow
+
+    clean = _crop(picture, chosen.crop, rng)
+    height, width = (side // chosen.factor for side in clean.shape[:2])
+    clean = np.ascontiguousarray(clean[: height * chosen.factor, : width * chosen.factor])
+    planes = [
+        np.asarray(Pillow.fromarray(plane).resize((width, height), Pillow.Resampling.BICUBIC))
+        for plane in np.moveaxis(clean, 2, 0)
+    ]
+    small = np.rint(np.clip(np.stack(planes, axis=2), 0, 1) * 255) / 255
+    return Sample(name, small.astype(np.float32), truth=clean)
+
+
 def _make_denoise(
     name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
 ) -> Sample:
@@ -227,6 +259,8 @@ _MAKERS: Mapping[str, Maker] = {
     "sound-scratches": _make_unmarked,
     "scratches": _make_scratches,
     "restore": _make_restore,
+    "inpaint": _make_inpaint,
+    "upscale": _make_upscale,
     "denoise": _make_denoise,
     "grey": _make_grey,
     "tone": _make_tone,

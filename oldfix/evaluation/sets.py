@@ -51,6 +51,7 @@ class EvaluationSet(BaseModel):
         without: kinds of damage left out of the recipe.
         sigma: deviation of white Gaussian noise, on the 0-255 scale, instead of a recipe.
         reference: photograph that references of a colour set are cut from: the same, or another.
+        factor: how many times smaller than its answer a question is.
         crop: side of the square cut from each picture, in pixels; 0 takes the picture whole.
         count: number of pictures.
     """
@@ -75,6 +76,7 @@ class EvaluationSet(BaseModel):
     without: tuple[str, ...] = ()
     sigma: float = Field(0, ge=0)
     reference: Literal["same", "other"] = "same"
+    factor: int = Field(1, ge=1)
     crop: int = Field(ge=0)
     count: int = Field(ge=1)
 

@@ -38,7 +38,12 @@ _FINDERS: Mapping[Key[Any], str] = {
 #: What a finder has to be given besides the picture.
 _FOUND_IN: Mapping[Key[Any], tuple[Key[Any], ...]] = {REFERENCES: (LIBRARY,)}
 #: What the samples of a kind of question know besides the picture.
-_KNOWN: Mapping[str, Key[Any]] = {"restore": DEFECTS, "faces": FACES, "colour": REFERENCES}
+_KNOWN: Mapping[str, Key[Any]] = {
+    "restore": DEFECTS,
+    "inpaint": DEFECTS,
+    "faces": FACES,
+    "colour": REFERENCES,
+}
 #: What a kind of question looks at in the photograph that comes back.
 _RESULTS: Mapping[str, Key[Any]] = {"scratches": DEFECTS, "detection": FACES}
 #: Shares of a threshold's upper limit at which a detector is run to rank its pixels.
@@ -133,14 +138,17 @@ def _rows_of(spec: StageSpec, kind: str, host: Host) -> Iterator[Row | Skipped]:
 
 
 def _rows_with_options(also: Also, chosen: EvaluationSet, host: Host) -> Iterator[Row | Skipped]:
-    """A stage with options of its own, with each of its weights, told nothing of the sample."""
+    """A stage with options of its own, with each of its weights, told what it needs alone."""
     spec = host.registry.stages.get(also.stage)
     if spec is None:
         return
     unknown = sorted(key.name for key in spec.uses - spec.produces - {IMAGE})
     told = (*(f"no {name}" for name in unknown), *(f"{n} {v}" for n, v in also.options.items()))
+    known = _KNOWN.get(chosen.kind_of_rows)
+    given = (known,) if known is not None and known in spec.needs else ()
+    variant = _Variant(told, given=given, options=also.options)
     for model in _models(spec, host):
-        yield _row(spec, model + _Variant(told, options=also.options), chosen.kind_of_rows, host)
+        yield _row(spec, model + variant, chosen.kind_of_rows, host)
 
 
 def _ways(key: Key[Any], needed: bool, kind: str) -> Iterator[_Variant]:

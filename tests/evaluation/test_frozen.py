@@ -22,7 +22,10 @@ QUESTIONS = Path(__file__).with_name("questions.json")
 ASKED = [
     name
     for name, chosen in load_sets().items()
-    if chosen.recipe or (chosen.family == "denoise" and chosen.sigma) or name == "colour"
+    if chosen.recipe
+    or (chosen.family == "denoise" and chosen.sigma)
+    or chosen.factor > 1
+    or name == "colour"
 ]
 
 

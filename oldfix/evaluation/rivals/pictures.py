@@ -66,16 +66,31 @@ def open_realesr(files: Sequence[Path], device: torch.device) -> Method:
     """realesr-general-x4v3 (Wang et al. 2021): four times larger, then averaged down again."""
     import torch.nn.functional as F
 
-    kind = compat.load("basicsr.archs.srvgg_arch:SRVGGNetCompact")
-    net = kind(num_feat=64, num_conv=32, upscale=4, act_type="prelu")
-    net.load_state_dict(nets.read_state(files[0], device))
-    net.eval().requires_grad_(False).to(device)
+    net = _realesr(files, device)
 
     def run(image: Image) -> Image:
         large = F.avg_pool2d(net(nets.to_tensor(image, device)).clamp(0, 1), 4)
         return nets.to_image(large, image.shape)
 
     return run
+
+
+def open_realesr_enlarger(files: Sequence[Path], device: torch.device) -> Method:
+    """The same network's own result, four times larger than what it is given."""
+    net = _realesr(files, device)
+
+    def run(image: Image) -> Image:
+        height, width = image.shape[:2]
+        return nets.to_image(net(nets.to_tensor(image, device)), (4 * height, 4 * width))
+
+    return run
+
+
+def _realesr(files: Sequence[Path], device: torch.device) -> Any:
+    kind = compat.load("basicsr.archs.srvgg_arch:SRVGGNetCompact")
+    net = kind(num_feat=64, num_conv=32, upscale=4, act_type="prelu")
+    net.load_state_dict(nets.read_state(files[0], device))
+    return net.eval().requires_grad_(False).to(device)
 
 
 def open_dust(files: Sequence[Path], device: torch.device) -> Method:

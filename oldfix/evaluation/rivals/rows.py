@@ -57,6 +57,7 @@ class _Rival:
         files: name patterns of its files.
         millions: of parameters; nan where not told.
         unclipped: it is given noise beyond [0, 1], as in its training.
+        enlarges: it gives a larger picture, to be averaged down to the size of the answer.
     """
 
     name: str
@@ -65,6 +66,7 @@ class _Rival:
     files: tuple[str, ...]
     millions: float = math.nan
     unclipped: bool = False
+    enlarges: bool = False
 
     def as_trained(self) -> _Rival:
         """The same network, given noise that is not clipped."""
@@ -133,6 +135,16 @@ _RIVALS: Mapping[str, tuple[_Rival, ...]] = {
         _FFDNET_GREY.as_trained(),
     ),
     "restore": (_DNCNN, _FFDNET, _REALESR),
+    "upscale": (
+        _Rival(
+            "realesr-general-x4v3",
+            "1.2 M, four times larger, averaged down to the size wanted",
+            "pictures:open_realesr_enlarger",
+            ("realesr-general-x4v3*.pth",),
+            1.2,
+            enlarges=True,
+        ),
+    ),
     "faces": (_REALESR,),
     "scratches": (
         _Rival(
@@ -200,9 +212,19 @@ def _row(rival: _Rival, rivals: Rivals, device: str) -> Row | Skipped:
 
     def run(sample: Sample) -> Any:
         beyond = sample.unclipped if rival.unclipped else None
-        return method(sample.image if beyond is None else beyond)
+        result = method(sample.image if beyond is None else beyond)
+        return _averaged_down(result, sample.truth.shape[:2]) if rival.enlarges else result
 
     return Row(rival.name, "rival", f"published, {rival.how}", run, millions=rival.millions)
+
+
+def _averaged_down(large: Any, size: tuple[int, int]) -> Any:
+    """A larger picture brought to (height, width) by the means of squares."""
+    if large.shape[:2] == size:
+        return large
+    import cv2
+
+    return cv2.resize(large, size[::-1], interpolation=cv2.INTER_AREA)
 
 
 def _opened(opener: str, files: list[Path], device: str) -> Callable[[Any], Any]:
