@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
-from oldfix_diffusion.net import Autoencoder
+from oldfix.training import PhotoPool, TrainRequest, fit, installed, publish, read_recipe
+from oldfix_diffusion import CARDS
+from oldfix_diffusion.net import Autoencoder, load_autoencoder
 
 NAME = "latent-f4-s"
 _CROP = 96
@@ -66,6 +67,13 @@ class LatentTask:
         x = self.held_out.to(next(net.parameters()).device)
         errors = [log_error(net(part).clamp(0, 1), part) for part in x.split(8)]
         return {"score": float(-10.0 * torch.cat(errors).mean())}
+
+
+def finished_latent(request: TrainRequest) -> Autoencoder:
+    """The autoencoder trained in the folder beside a run's, if there is one, else the installed."""
+    card = CARDS[0]
+    beside = request.out.parent / card.id / card.file
+    return load_autoencoder(beside if beside.is_file() else installed(card))
 
 
 def log_error(x: Tensor, target: Tensor, *, floor: float = 1e-7) -> Tensor:

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix.training import PhotoPool, TrainRequest, fit, installed, publish, read_recipe
-from oldfix_diffusion import CARDS
+from oldfix import between
+from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
 from oldfix_diffusion.examples import make_example
-from oldfix_diffusion.net import Autoencoder, load_autoencoder
+from oldfix_diffusion.net import Autoencoder
 from oldfix_diffusion.restorer import Restorer, holes_of
-from oldfix_diffusion.train_latent import log_error
+from oldfix_diffusion.train_latent import finished_latent, log_error
 
 NAME = "restorer-s"
 #: Weight of the latent's loss beside that of the finished picture.
@@ -34,8 +34,7 @@ def train(request: TrainRequest) -> Path:
     The autoencoder is the one trained in the folder ``latent-f4-s`` beside ``request.out``, if
     there is one, else the installed one.
     """
-    beside = request.out.parent / CARDS[0].id / CARDS[0].file
-    latent = load_autoencoder(beside if beside.is_file() else installed(CARDS[0]))
+    latent = finished_latent(request)
     recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
     pool = PhotoPool.read(request.data, max_side=1024)
     net = Restorer(channels=latent.config["channels"], **recipe.network)
@@ -177,10 +176,7 @@ _TASKS: tuple[type[_Task], ...] = (DenoiserTask, HeadTask, JointTask)
 def latent_errors(
     net: Restorer, latent: Autoencoder, worth: Tensor, batch: tuple[Tensor, ...]
 ) -> tuple[Tensor, Tensor]:
-    """Predict the clean latents of a batch: the first half at t = 1, the others at any time.
-
-    Half of the batch is at the only time that one step sees (arXiv 2305.04457 draws t evenly,
-    which costs one-step quality).
+    """Predict the clean latents of a batch from the states of `on_the_way`.
 
     Returns:
         The predictions (N, C, h, w), and their Charbonnier errors weighted by ``worth``.
@@ -188,11 +184,23 @@ def latent_errors(
     _, start, target, mask = batch
     with torch.no_grad():
         z_aged, z_clean = latent.encode(torch.cat([start, target])).chunk(2)
-    t = torch.rand(len(start), device=start.device)
-    t[: len(t) // 2] = 1.0
-    at = t[:, None, None, None]
-    z = net.denoise((1 - at) * z_clean + at * z_aged, holes_of(mask), t)
+    z_t, t = on_the_way(z_clean, z_aged)
+    z = net.denoise(z_t, holes_of(mask), t)
     return z, worth.to(z.device) * charbonnier(z - z_clean)
+
+
+def on_the_way(z_clean: Tensor, z_found: Tensor) -> tuple[Tensor, Tensor]:
+    """States between two batches of latents: the first half at t = 1, the others at any time.
+
+    Half of the batch is at the only time that one step sees (arXiv 2305.04457 draws t evenly,
+    which costs one-step quality).
+
+    Returns:
+        ``z_t`` (N, C, h, w) and t (N,).
+    """
+    t = torch.rand(len(z_found), device=z_found.device)
+    t[: (len(t) + 1) // 2] = 1.0
+    return between(z_clean, z_found, t[:, None, None, None]), t
 
 
 def finished_loss(
