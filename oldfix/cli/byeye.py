@@ -11,7 +11,6 @@ import typer
 
 from oldfix.cli.options import AsJson, Device, Seed
 from oldfix.errors import UsageError
-from oldfix.files.find import find_photos
 
 #: Options that mean something for some comparisons only: field -> (option, comparisons).
 _ONLY_FOR = {
@@ -84,6 +83,8 @@ def photographs(items: Iterable[str], limit: int | None = None) -> list[Path]:
     Raises:
         UsageError: one of them gives nothing, or does not exist.
     """
+    from oldfix.files.find import find_photos
+
     found, problems = find_photos(items)
     missing = [one.path for one in found if not one.path.exists()]
     if problems or missing:

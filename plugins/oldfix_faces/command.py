@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from oldfix import IMAGE, PhotoError, Pipeline, Runner, Step, discover, read_photo
-
 
 class Which(StrEnum):
     """Which of the faces found."""
@@ -36,6 +34,8 @@ def faces(  # noqa: PLR0913 (a command's options)
     The photographs themselves stay as they are; FOLDER receives NAME-1.png, NAME-2.png …, the
     largest face first.
     """
+    # Help must not wait for what only running needs.
+    from oldfix import IMAGE, PhotoError, Pipeline, Runner, Step, discover, read_photo
     from oldfix_faces.pairs import write_pairs
 
     plan = Pipeline(
