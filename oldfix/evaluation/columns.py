@@ -25,9 +25,9 @@ CONVENTIONS = {
     "psnr_chroma": "PSNR over CIELAB a* and b* together, D65, range 255: their units are those of "
     "8-bit Lab files; L* does not count",
     "luminance_error": "largest absolute difference in L* from the input",
-    "average_precision": "area under precision over recall, in steps, per pixel; stages that give "
-    "a mask are run at sixteen thresholds, without cleaning or growing the marks, to rank the "
-    "pixels; pictures without damage left out",
+    "average_precision": "area under precision over recall, in steps, per pixel; pixels are "
+    "ranked by what a stage gives with its option soft, or else by sixteen thresholds, without "
+    "cleaning or growing the marks; pictures without damage left out",
     "average_precision_visible": "the same, where damaged pixels that differ from the undamaged "
     "picture by less than 2 % of the range in every channel are neither hits nor misses",
     "roc_auc": "area under the ROC curve, per pixel, ties count half",

@@ -241,10 +241,14 @@ def _chain_row(switches: tuple[str, ...], host: Host) -> Row | Skipped:
 
 
 def _swept(spec: StageSpec, step: Step, host: Host) -> Callable[[Sample], Any] | None:
-    """Rank pixels by the highest threshold at which a detector still marks them.
+    """Rank pixels by what a detector gives without thresholds, if it has an option ``soft``.
 
-    None if the stage has no number called ``threshold`` with limits on both sides.
+    Otherwise by the highest threshold at which it still marks them; None if the stage has no number
+    called ``threshold`` with limits on both sides.
     """
+    if "soft" in spec.options.model_fields:
+        soft = host.plan((replace(step, options={**step.options, "soft": True}),))
+        return lambda sample: host.run(soft, sample)[DEFECTS]
     names = {"threshold", "low_threshold"} & set(spec.options.model_fields)
     limits = [pair for name in names if (pair := _limits(spec, name)) is not None]
     if "threshold" not in names or len(limits) < len(names):

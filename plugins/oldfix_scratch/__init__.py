@@ -40,6 +40,9 @@ class ScratchOptions(Options):
     mode: Mode = Field(
         "replace", description="what becomes of a mask already given: replace it, or join the two"
     )
+    soft: bool = Field(
+        False, description="give the probabilities themselves, without thresholds, to look at"
+    )
 
 
 class ClassicalScratchOptions(Options):

@@ -22,9 +22,14 @@ _WIDE_FROM_PX = 1600
 
 
 def detect(photo: Photo, options: ScratchOptions, ctx: Context) -> Photo:
-    """Add DEFECTS: 1 where the network sees damage, after hysteresis, cleaning and growth."""
+    """Add DEFECTS: 1 where the network sees damage, after hysteresis, cleaning and growth.
+
+    With the option ``soft``, DEFECTS are the probabilities as they are.
+    """
     with ctx.model(options.model) as model:
         probability = probabilities(photo[IMAGE], model, ctx, enlarge=options.enlarge)
+    if options.soft:
+        return photo.put(DEFECTS, probability)
     return _marked(photo, probability, options, ctx)
 
 

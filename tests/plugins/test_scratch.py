@@ -20,7 +20,7 @@ from oldfix import (
     discover,
     write_network,
 )
-from oldfix.testing import StageContract
+from oldfix.testing import StageContract, example_photo
 from oldfix_scratch import classical, masks, net
 
 planes = st.builds(
@@ -259,3 +259,19 @@ def test_the_shipped_network_leaves_a_sound_portrait_and_finds_scratches():
     truth = aged.defects > 0.2
     assert truth[found].mean() > 4 * truth.mean()
     assert found[truth].mean() > 4 * found[~truth].mean() > 0
+
+
+def test_soft_marks_are_the_probabilities_that_thresholds_cut():
+    photo = example_photo(96, 120)
+    masks = {}
+    with Runner(device="cpu") as runner:
+        for name, options in {
+            "soft": {"soft": True},
+            "marks": {"threshold": 0.3, "low_threshold": 0.3, "min_area_px": 1, "grow_px": 0},
+        }.items():
+            plan = Pipeline((Step("detect-scratches", options=options),)).plan(discover())
+            masks[name] = runner.run(plan, photo)[DEFECTS]
+    assert masks["soft"].min() >= 0
+    assert masks["soft"].max() <= 1
+    np.testing.assert_array_equal(masks["soft"] >= 0.3, masks["marks"] > 0.5)
+    assert photo[IMAGE].shape[:2] == masks["soft"].shape
