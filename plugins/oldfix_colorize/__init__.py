@@ -38,6 +38,12 @@ class FindOptions(Options):
     """Options of ``find-references``."""
 
     count: int = Field(3, ge=1, le=12, description="how many references to find")
+    least: float = Field(
+        0.25,
+        ge=-1,
+        le=1,
+        description="take none that is less alike than this; 1 is the same, 0 by chance",
+    )
     features: Literal["both", "network", "classical"] = Field(
         "both",
         description="what photographs are compared by: the colorizer's features, gradients and "

@@ -98,9 +98,16 @@ def find(photo: Photo, options: FindOptions, ctx: Context) -> Photo:
         return photo
     scores = likeness(asked, list(found.values()))
     ranked = sorted(zip(found, scores, strict=True), key=lambda one: -one[1])[: options.count]
-    chosen = {str(path): round(float(score), 3) for path, score in ranked}
+    chosen = {str(path): round(float(score), 3) for path, score in ranked if score >= options.least}
     ctx.note(found=chosen, compared=len(found), passed_over=len(library) - len(found))
-    images = tuple(reference_at(path) for path, _ in ranked)
+    if not chosen:
+        path, score = ranked[0]
+        ctx.warn(
+            f"no photograph of the library is alike enough to take colours from: {path.name}, the "
+            f"best, is at {score:.2f} of {options.least:g}; give others, or lower the option least"
+        )
+        return photo
+    images = tuple(reference_at(Path(path)) for path in chosen)
     return photo.put(REFERENCES, (*photo.get(REFERENCES, ()), *images))
 
 

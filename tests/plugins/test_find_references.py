@@ -77,7 +77,7 @@ class TestFindReferences(StageContract):
 
 @pytest.mark.parametrize("features", ["both", "network", "classical"])
 def test_the_same_scene_is_found_first_and_the_history_says_which(folder, features):
-    after = find(of(folder, asked(3)), features=features, count=2)
+    after = find(of(folder, asked(3)), features=features, count=2, least=-1.0)
     references = after[REFERENCES]
     assert len(references) == 2
     np.testing.assert_allclose(references[0], scene(3), atol=0.01)
@@ -93,6 +93,16 @@ def test_found_ones_join_those_given(folder):
     assert len(after[REFERENCES]) == 2
     np.testing.assert_array_equal(after[REFERENCES][0], photo[REFERENCES][0])
     np.testing.assert_array_equal(after[IMAGE], photo[IMAGE])
+
+
+def test_nothing_is_taken_that_is_less_alike_than_asked(folder):
+    photo = of(folder, asked(3))
+    after = find(photo, features="classical", least=1.0)
+    assert REFERENCES not in after
+    assert "scene-3.png, the best, is at" in str(after.history[0])
+    some = find(photo, features="classical", count=5, least=0.2)[REFERENCES]
+    every = find(photo, features="classical", count=5, least=-1.0)[REFERENCES]
+    assert 1 <= len(some) < len(every) == 5
 
 
 def test_a_library_without_colours_is_told_and_gives_nothing(folder):
