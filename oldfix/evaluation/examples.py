@@ -92,8 +92,11 @@ def _sample(task: Task, shown: Shown, allowed: frozenset[str], data: Path, seed:
             f"{data}: has no picture {shown.pattern} that may be redistributed; see {_MANIFEST}"
         )
     name = found[min(shown.number, len(found) - 1)]
-    one = every.model_copy(update={"patterns": (name,), "first": 0, "every": (), "count": 1})
-    return next(samples(one, data, seed))
+    # A colour set takes references from other photographs: it needs one more.
+    near = (path.relative_to(data).as_posix() for path in sorted(data.glob(shown.pattern)))
+    names = (name, *(other for other in near if other != name))[:2]
+    pair = {"patterns": names, "first": 0, "every": (), "count": len(names)}
+    return next(samples(every.model_copy(update=pair), data, seed))
 
 
 def _pictures(task: Task, table: Table, sample: Sample, host: Host) -> dict[str, Any]:

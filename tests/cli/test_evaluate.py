@@ -116,7 +116,7 @@ def test_systems_are_measured_where_tables_are_missing(cli: Cli, tmp_path: Path)
     assert "denoise-real: not measured" in result.stderr
     page = (out / "results.md").read_text("utf-8")
     assert "Not measured: there is no table of denoise-real." in page
-    assert "(../images/systems.jpg)" in page
+    assert "(../images/systems.jpg)" in page, result.stderr
     with Image.open(tmp_path / "images" / "systems.jpg") as figure:
         assert figure.height == 4 * (216 + 18)
     assert {path.stem for path in out.glob("*.json")} == {
