@@ -44,7 +44,10 @@ def inpaint(photo: Photo, options: InpaintOptions, ctx: Context) -> Photo:
 def _own(
     start: _Array, marked: NDArray[np.bool_], model: Model, options: InpaintOptions, ctx: Context
 ) -> _Array:
-    """Walk from the fill to what the network expects there, in the latent."""
+    """The fill, and what the diffusion says is missing in it.
+
+    Only the difference of two decoded latents is added, so nothing is lost to the autoencoder.
+    """
     holes = squares(marked.astype(np.float32))
     with ctx.model(model.card.requires[0]) as latent:
 
@@ -53,8 +56,9 @@ def _own(
 
         z_filled = ctx.apply(latent, start, part="encode")
         z = SAMPLERS[options.sampler](predict, z_filled, options.steps or _STEPS)
-        decoded = ctx.apply(latent, z, part="decode")
-    return decoded[: start.shape[0], : start.shape[1]]
+        found, was = (ctx.apply(latent, value, part="decode") for value in (z, z_filled))
+    missing = (found - was)[: start.shape[0], : start.shape[1]]
+    return np.asarray(start + missing, np.float32)
 
 
 def _published(
