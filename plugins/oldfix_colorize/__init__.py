@@ -83,7 +83,7 @@ RESTORE = StageSpec(
     summary="Repair luminance with Pik-Fix's restoration network; colours are kept.",
     run="oldfix_colorize.stage:restore",
     options=RestoreOptions,
-    roles=frozenset({"restore"}),
+    roles=frozenset({"restore-luminance"}),
     weights={"model": "colorizer"},
 )
 
