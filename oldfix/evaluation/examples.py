@@ -94,8 +94,8 @@ def _sample(task: Task, shown: Shown, allowed: frozenset[str], data: Path, seed:
     name = found[min(shown.number, len(found) - 1)]
     # A colour set takes references from other photographs: it needs one more.
     near = (path.relative_to(data).as_posix() for path in sorted(data.glob(shown.pattern)))
-    names = (name, *(other for other in near if other != name))[:2]
-    pair = {"patterns": names, "first": 0, "every": (), "count": len(names)}
+    both = (name, *(other for other in near if other != name))[:2]
+    pair = {"patterns": both, "first": 0, "every": (), "count": len(both)}
     return next(samples(every.model_copy(update=pair), data, seed))
 
 
