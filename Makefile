@@ -14,6 +14,7 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 BASICSR := basicsr==1.4.2
 BUILD := torch torchvision numpy cython setuptools wheel
 
+# A process for each core, of one thread each: several threads in each would wait for one another.
 .PHONY: demo test check install
 
 demo: $(VENV)/.installed
@@ -23,13 +24,13 @@ test: $(VENV)/.test-installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --numprocesses auto
 
 check: $(VENV)/.test-installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest tests/core tests/files tests/cli
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --numprocesses auto tests/core tests/files tests/cli
 
 install: $(VENV)/.installed
 
