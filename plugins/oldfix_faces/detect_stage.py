@@ -12,8 +12,8 @@ from oldfix_faces.anchors import Found
 from oldfix_faces.detect import as_faces, find
 from oldfix_faces.second_look import confirm, place_landmarks
 
-#: Smallest score of a candidate that is looked at again.
-_CANDIDATE = 0.25
+#: Smallest score of a candidate that is looked at again, and how many are at most.
+_CANDIDATE, _MOST = 0.25, 300
 
 
 def detect(photo: Photo, options: DetectOptions, ctx: Context) -> Photo:
@@ -80,9 +80,16 @@ def _found(image: NDArray[np.float32], options: DetectOptions, ctx: Context) -> 
     with ctx.model(options.model) as model:
         found = find(model, image, ctx, first)
         if options.confirm:
-            found = confirm(model, image, found, ctx)
+            found = confirm(model, image, _most_likely(found, ctx), ctx)
             found = found[found.scores >= options.confidence]
     if options.landmarks == NO_WEIGHTS:
         return found
     with ctx.model(options.landmarks) as model:
         return place_landmarks(model, image, found, ctx)
+
+
+def _most_likely(found: Found, ctx: Context) -> Found:
+    """The best candidates, as many as are looked at again; the history tells how many are not."""
+    if len(found) > _MOST:
+        ctx.note(candidates_left_out=len(found) - _MOST)
+    return found[np.argsort(-found.scores, kind="stable")[:_MOST]]
