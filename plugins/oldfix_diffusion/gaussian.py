@@ -19,11 +19,12 @@ from torch.nn import functional
 
 from oldfix import SAMPLERS
 from oldfix_diffusion.bank import Bank
+from oldfix_diffusion.bank_task import BankTask
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.net import Autoencoder
 from oldfix_diffusion.published import diffusers
 from oldfix_diffusion.train_latent import log_error
-from oldfix_diffusion.train_restorer import channel_worth, charbonnier, on_the_way
+from oldfix_diffusion.train_restorer import charbonnier, on_the_way
 from oldfix_diffusion.walking import make_scheduler, walk
 
 #: Noise levels that a network is trained at.
@@ -49,23 +50,8 @@ def velocity(net: Denoiser, z_t: Tensor, known: Tensor, level: Tensor) -> Tensor
     return predicted
 
 
-class PairTask:
-    """What the two rivals share: examples, and their validation.
-
-    Args:
-        bank, held_out: examples, ``known`` being the mask's squares.
-        latent: the autoencoder, frozen.
-        net: what is trained.
-    """
-
-    def __init__(self, bank: Bank, held_out: Bank, latent: Autoencoder, net: Denoiser) -> None:
-        self.bank, self.held_out = bank, held_out
-        self.latent, self.net = latent.requires_grad_(False), net
-        self.worth = channel_worth(latent)
-
-    def sample(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
-        """One of the bank's examples; see `Bank.row`."""
-        return self.bank.row(int(rng.integers(len(self.bank))))
+class PairTask(BankTask):
+    """What the two rivals share: their validation; ``known`` in the bank is the mask's squares."""
 
     def one_step(self, net: Denoiser, z_start: Tensor, squares: Tensor) -> Tensor:
         """The clean latent guessed in one step."""

@@ -4,42 +4,29 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
+from oldfix.training import PhotoPool, TrainRequest
 from oldfix_diffusion.bank import Bank
+from oldfix_diffusion.bank_task import HELD_OUT_SEED, LATENT_WEIGHT, BankTask, train_on_bank
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.inpainting import HoleBank, make_example
 from oldfix_diffusion.net import FACTOR, Autoencoder
-from oldfix_diffusion.train_latent import finished_latent
-from oldfix_diffusion.train_restorer import channel_worth, charbonnier, on_the_way
+from oldfix_diffusion.train_restorer import charbonnier, on_the_way
 
 NAME = "inpainter-s"
-#: Weight of the latent's loss beside that of the finished picture.
-_LATENT_WEIGHT = 0.1
-_HELD_OUT_SEED = 2**31
 
 
 def train(request: TrainRequest) -> Path:
     """Train the inpainter; writes ``inpainter-s.safetensors`` and ``.json`` with its figures."""
-    recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
-    latent = finished_latent(request).to(request.device)
-    pool = PhotoPool.read(request.data, max_side=1024)
-    net = Denoiser(latent.config["channels"], **recipe.network)
-    task = InpaintTask(pool, latent, net, seed=request.seed)
-    trained = fit(task, recipe.phases["whole"].settings, recipe.part(request, "whole"))
-    with torch.inference_mode():
-        figures = task.validate(trained.to(request.device))
-    return publish(trained, request, NAME, recipe=recipe, figures=figures, photographs=pool)
+    return train_on_bank(request, NAME, partial(InpaintTask, seed=request.seed))
 
 
-class InpaintTask:
+class InpaintTask(BankTask):
     """Filled holes to be made picture again, from every point of the way.
 
     Args:
@@ -62,17 +49,12 @@ class InpaintTask:
         holes: int = 300,
     ) -> None:
         pool, validation = photographs.split()
-        self.latent, self.net = latent.requires_grad_(False), net
-        self.worth = channel_worth(latent)
         cut = HoleBank.drawn(np.random.default_rng([seed, 1]), holes)
-        self.bank = Bank.filled(partial(make_example, pool, cut), latent, count, seed=seed)
+        bank = Bank.filled(partial(make_example, pool, cut), latent, count, seed=seed)
         unseen = HoleBank.drawn(np.random.default_rng([seed, 2]), 64)
         make_held_out = partial(make_example, validation, unseen)
-        self.held_out = Bank.filled(make_held_out, latent, min(64, count), seed=_HELD_OUT_SEED)
-
-    def sample(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
-        """One of the bank's examples; see `Bank.row`."""
-        return self.bank.row(int(rng.integers(len(self.bank))))
+        held_out = Bank.filled(make_held_out, latent, min(64, count), seed=HELD_OUT_SEED)
+        super().__init__(bank, held_out, latent, net)
 
     def loss(
         self, net: nn.Module, batch: tuple[Tensor, ...]
@@ -88,7 +70,7 @@ class InpaintTask:
         mask = functional.pixel_shuffle(squares[:half], FACTOR)
         decoded = self.latent.decode(z[:half])
         errors = error_inside(decoded, target[:half], mask, floor=3e-4).mean()
-        loss = errors + _LATENT_WEIGHT * latent
+        loss = errors + LATENT_WEIGHT * latent
         return loss, {"inside": -10 * errors.detach(), "latent": latent.detach()}
 
     def validate(self, net: nn.Module) -> dict[str, float]:

@@ -4,41 +4,29 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
+from oldfix.training import PhotoPool, TrainRequest
 from oldfix_diffusion.bank import Bank
+from oldfix_diffusion.bank_task import HELD_OUT_SEED, LATENT_WEIGHT, BankTask, train_on_bank
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.net import Autoencoder
-from oldfix_diffusion.train_latent import finished_latent, log_error
-from oldfix_diffusion.train_restorer import channel_worth, charbonnier, on_the_way
+from oldfix_diffusion.train_latent import log_error
+from oldfix_diffusion.train_restorer import charbonnier, on_the_way
 from oldfix_diffusion.upscaling import FACTORS, make_example
 
 NAME = "upscaler-s"
-#: Weight of the latent's loss beside that of the finished picture.
-_LATENT_WEIGHT = 0.1
-_HELD_OUT_SEED = 2**31
 
 
 def train(request: TrainRequest) -> Path:
     """Train the upscaler; writes ``upscaler-s.safetensors`` and ``.json`` with its figures."""
-    recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
-    latent = finished_latent(request).to(request.device)
-    pool = PhotoPool.read(request.data, max_side=1024)
-    net = Denoiser(latent.config["channels"], **recipe.network, known=1)
-    task = UpscaleTask(pool, latent, net, seed=request.seed)
-    trained = fit(task, recipe.phases["whole"].settings, recipe.part(request, "whole"))
-    with torch.inference_mode():
-        figures = task.validate(trained.to(request.device))
-    return publish(trained, request, NAME, recipe=recipe, figures=figures, photographs=pool)
+    return train_on_bank(request, NAME, partial(UpscaleTask, seed=request.seed), known=1)
 
 
-class UpscaleTask:
+class UpscaleTask(BankTask):
     """Small copies to be enlarged, from every point of the way.
 
     Args:
@@ -59,16 +47,11 @@ class UpscaleTask:
         count: int = 2400,
     ) -> None:
         pool, validation = photographs.split()
-        self.latent, self.net = latent.requires_grad_(False), net
-        self.worth = channel_worth(latent)
-        self.bank = Bank.filled(partial(make_example, pool), latent, count, seed=seed)
-        self.held_out = Bank.filled(
-            partial(make_example, validation), latent, min(64, count), seed=_HELD_OUT_SEED
+        bank = Bank.filled(partial(make_example, pool), latent, count, seed=seed)
+        held_out = Bank.filled(
+            partial(make_example, validation), latent, min(64, count), seed=HELD_OUT_SEED
         )
-
-    def sample(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
-        """One of the bank's examples; see `Bank.row`."""
-        return self.bank.row(int(rng.integers(len(self.bank))))
+        super().__init__(bank, held_out, latent, net)
 
     def loss(
         self, net: nn.Module, batch: tuple[Tensor, ...]
@@ -81,7 +64,7 @@ class UpscaleTask:
         half = (len(z) + 1) // 2
         finished = rest[:half] + self.latent.decode(z[:half])
         errors = log_error(finished, target[:half], floor=1e-5).mean()
-        loss = errors + _LATENT_WEIGHT * latent
+        loss = errors + LATENT_WEIGHT * latent
         return loss, {"psnr": -10 * errors.detach(), "latent": latent.detach()}
 
     def validate(self, net: nn.Module) -> dict[str, float]:

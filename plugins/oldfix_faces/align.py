@@ -26,6 +26,9 @@ TEMPLATE_512 = np.array(
     np.float64,
 )
 
+#: Each landmark of a mirrored face is this one of the face.
+MIRRORED = [1, 0, 2, 4, 3]
+
 
 def template(size: int) -> NDArray[np.float64]:
     """Return the five landmarks of an aligned face of ``size`` pixels, (5, 2)."""

@@ -16,15 +16,13 @@ from torch import Tensor, nn
 
 from oldfix import UsageError
 from oldfix.degrade import age
-from oldfix_faces.align import crop_face
+from oldfix_faces.align import MIRRORED, crop_face
 from oldfix_faces.landmark_net import SIDE, LandmarkNet, close_up, expected, eye_distance
 
 Array = NDArray[np.float32]
 Rng = np.random.Generator
 
 _POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
-#: The other side's point, for mirrored faces.
-MIRRORED = (1, 0, 2, 4, 3)
 #: How wrong the detector may be: shift in eye distances, log of scale, turn in degrees, and each
 #: point by itself in eye distances (standard deviations).
 _SHIFT, _SCALE, _TURN_DEG, _POINT = 0.12, 0.14, 9.0, 0.08
@@ -125,7 +123,7 @@ def distances(found: Tensor, offsets: Tensor) -> Tensor:
 
 def mirrored(offsets: Array) -> Array:
     """Offsets (5, 2) of the mirrored face."""
-    return np.ascontiguousarray(offsets[list(MIRRORED)] * np.array([-1, 1], np.float32))
+    return np.ascontiguousarray(offsets[MIRRORED] * np.array([-1, 1], np.float32))
 
 
 def _examples(faces: Sequence[KnownFace], count: int, seed: int) -> tuple[NDArray[Any], ...]:

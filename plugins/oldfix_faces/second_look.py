@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldfix import Context, Model
-from oldfix_faces.align import Alignment, crop_face
+from oldfix_faces.align import MIRRORED, Alignment, crop_face
 from oldfix_faces.anchors import Found, distinct, joined, overlaps
 from oldfix_faces.detect import find_in_crops
 from oldfix_faces.landmark_net import close_up, expected, eye_distance
@@ -25,8 +25,6 @@ Array = NDArray[np.float32]
 VIEWS = ((2.0, 128), (2.4, 192))
 #: Scores from which a view counts as seeing a face, and overlap with the candidate.
 _SEEN, _SAME = 0.2, 0.35
-#: The point of the mirrored face that is each point.
-_MIRRORED = [1, 0, 2, 4, 3]
 #: How often the landmarks are placed, each time from a close-up cut by what was found before.
 _TIMES = 2
 
@@ -82,7 +80,7 @@ def _cut(image: Array, box: Array, wide: float, side: int) -> tuple[Array, float
 
 def _mirrored(found: Found, side: int) -> Found:
     """Carry what was seen in a mirror back."""
-    boxes, points = found.boxes.copy(), found.points[:, _MIRRORED].copy()
+    boxes, points = found.boxes.copy(), found.points[:, MIRRORED].copy()
     boxes[:, [0, 2]] = side - 1 - found.boxes[:, [2, 0]]
     points[..., 0] = side - 1 - points[..., 0]
     return Found(boxes, found.scores, points)
@@ -120,7 +118,7 @@ def place_landmarks(model: Model, image: Array, found: Found, ctx: Context) -> F
         mirrors = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
         maps = ctx.apply_many(model, [*crops, *mirrors])
         straight, mirrored = np.split(np.stack([each.reshape(5, 2) for each in maps]), 2)
-        mean = (straight + mirrored[:, _MIRRORED] * [-1, 1]) / 2
+        mean = (straight + mirrored[:, MIRRORED] * [-1, 1]) / 2
         seen = expected() + mean * eye_distance()
         for index, alignment, each in zip(places, alignments, seen, strict=True):
             points[index] = alignment.to_photo(each)
