@@ -103,7 +103,8 @@ def trained(options: argparse.Namespace, latent: Autoencoder) -> None:
         torch.manual_seed(options.seed)
         net = Denoiser(channels, **recipe.network, known=known)
         task = _RIVALS[name].task(bank, held_out, latent, net)
-        best = fit(task, recipe.phases["whole"].settings, recipe.part(request, "whole"))
+        settings = replace(recipe.phases["whole"].settings, steps=options.steps)
+        best = fit(task, settings, recipe.part(request, "whole"))
         with torch.inference_mode():
             figures = task.validate(best)
         publish(best, request, name, recipe=recipe, figures=figures, photographs=pool)
@@ -199,6 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--questions", type=Path, required=True, help="folder of evaluation sets")
     parser.add_argument("-o", "--output", type=Path, default=Path("out/diffusion-study"))
     parser.add_argument("--minutes", type=float, help="for each network; else the recipe's")
+    parser.add_argument("--steps", type=int, help="for each network, instead of minutes")
     parser.add_argument("--examples", type=int, default=2400, help="made once, for both")
     parser.add_argument("--limit", type=int, default=12, help="questions measured")
     parser.add_argument("--crop", type=int, default=256, help="side of their middles, in pixels")

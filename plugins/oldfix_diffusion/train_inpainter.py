@@ -45,8 +45,8 @@ class InpaintTask(BankTask):
         net: Denoiser,
         *,
         seed: int = 0,
-        count: int = 2400,
-        holes: int = 300,
+        count: int = 8000,
+        holes: int = 1200,
     ) -> None:
         pool, validation = photographs.split()
         cut = HoleBank.drawn(np.random.default_rng([seed, 1]), holes)

@@ -52,7 +52,7 @@ def identity_network(name: str) -> nn.Module | None:
             if name == "auto":
                 continue
             raise
-        return _opened(card.load, path)
+        return opened(card.load, path)
     if name == "auto":
         return None
     raise WeightsError(f"{name}: is no card of the role '{IDENTITY}'; see 'oldfix weights list'")
@@ -96,7 +96,8 @@ def perceptual_loss() -> nn.Module | None:
     return net.requires_grad_(False)
 
 
-def _opened(load: str, path: Path) -> nn.Module:
+def opened(load: str, path: Path) -> nn.Module:
+    """Return the network of a file, frozen; ``load`` is what a card names."""
     from importlib import import_module
 
     module, _, name = load.partition(":")

@@ -14,6 +14,7 @@ from oldfix_faces.landmark_task import LandmarkTask, read_known_faces
 from oldfix_faces.refiner_net import build, config_small
 from oldfix_faces.refiner_task import Part, RefinerTask, read_faces
 from oldfix_faces.train_published import train_as_published
+from oldfix_faces.transfer import train_from_restorer
 
 REFINER, DETECTOR = "gfpgan-256-oldfix", "retinaface-mobile0.25-oldfix"
 LANDMARKS = "landmarks-s"
@@ -21,7 +22,7 @@ _RECIPES = Path(__file__).with_name("training.toml")
 
 
 def train_refiner(request: TrainRequest) -> Path:
-    """Train the 256-pixel face refiner, or one as published where the recipe says so.
+    """Train the 256-pixel face refiner: from the start, from the restorer, or as published.
 
     Args:
         request: ``data`` are folders of aligned faces (FFHQ template, square).
@@ -32,6 +33,8 @@ def train_refiner(request: TrainRequest) -> Path:
     recipe = read_recipe(_RECIPES, REFINER, request)
     if "restoration" in recipe.phases:
         return train_as_published(request, recipe, REFINER)
+    if "transfer" in recipe.phases:
+        return train_from_restorer(request, recipe, REFINER)
     pool, net = read_faces(request.data), build({**config_small(), **recipe.network})
     for name, phase in recipe.phases.items():
         task = RefinerTask(pool, net, part=cast(Part, name))
