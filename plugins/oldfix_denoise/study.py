@@ -127,7 +127,7 @@ def trained(name: str, recipe: str, options: argparse.Namespace) -> Row:
         workers=options.workers,
         recipe=recipe,
     )
-    path = train_network(name, request)
+    path = train_network(name, request, options.steps)
     parameters = sum(tensor.numel() for tensor in read_network(path)[1].values())
     figures = json.loads(path.with_suffix(".json").read_text("utf-8"))["figures"]
     with (request.out / "validation.csv").open(newline="", encoding="utf-8") as file:
@@ -189,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
             study.add_argument("--rivals", type=Path, help="folder of published networks")
         else:
             study.add_argument("--minutes", type=float, default=20.0, help="for each network")
+            study.add_argument("--steps", type=int, help="for each network, instead of minutes")
             study.add_argument("--workers", type=int, default=1)
         if name == "baselines":
             study.add_argument("--only", nargs="+", choices=_NETWORKS)

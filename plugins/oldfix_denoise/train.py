@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +46,13 @@ def train_nlrn(request: TrainRequest) -> Path:
     return train_network("nlrn-s", request)
 
 
-def train_network(name: str, request: TrainRequest) -> Path:
+def train_network(name: str, request: TrainRequest, steps: int | None = None) -> Path:
     """Train the denoiser or one of its baselines for the time box, and write it into the folder.
 
     Args:
         name: a key of `NETWORKS`. The phases of its recipe are named after losses, see `LOSSES`.
         request: what to train on, where to, for how long.
+        steps: so many in each phase, instead of a time box; a busy machine changes nothing then.
 
     Raises:
         UsageError: there is no such recipe, or no photographs.
@@ -59,9 +60,10 @@ def train_network(name: str, request: TrainRequest) -> Path:
     recipe = read_recipe(TRAINING, name, request)
     pool = PhotoPool.read(request.data, max_side=1024)
     task = DenoiseTask(pool, NETWORKS[name](**recipe.network), one_step=name != NAME)
-    for phase, settings in recipe.phases.items():
-        task.measure = LOSSES[phase]
-        task.net = fit(task, settings.settings, recipe.part(request, phase))
+    for name_of_loss, phase in recipe.phases.items():
+        task.measure = LOSSES[name_of_loss]
+        settings = replace(phase.settings, steps=steps or phase.settings.steps)
+        task.net = fit(task, settings, recipe.part(request, name_of_loss))
     with torch.inference_mode():
         figures = task.validate(task.net)
     return publish(task.net, request, name, recipe=recipe, figures=figures, photographs=pool)

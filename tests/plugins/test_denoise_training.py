@@ -251,10 +251,11 @@ def test_studies_of_training_compare_what_they_trained(
     monkeypatch.setattr(train, "TRAINING", tmp_path / "training.toml")
     monkeypatch.setattr(train, "_HELD_OUT", 1)
     brief = ["--data", str(photographs), "--workers", "0"]
-    assert study.main(["losses", *brief, "-o", str(tmp_path / "l")]) == 0
+    steps = ["--steps", "3"]
+    assert study.main(["losses", *brief, *steps, "-o", str(tmp_path / "l")]) == 0
     assert study.main(["baselines", *brief, "-o", str(tmp_path / "b"), "--only", "nlrn-s"]) == 0
     rows = json.loads((tmp_path / "l" / "losses.json").read_text("utf-8"))["rows"]
-    assert [row["loss"] for row in rows] == ["charbonnier", "l2"]
+    assert [(row["loss"], row["steps"]) for row in rows] == [("charbonnier", 3), ("l2", 3)]
     (row,) = json.loads((tmp_path / "b" / "baselines.json").read_text("utf-8"))["rows"]
     assert row["network"] == "nlrn-s"
     assert np.isfinite(row["score"])
