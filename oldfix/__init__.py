@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         with_luminance_of as with_luminance_of,
     )
     from oldfix.engine.filling import fill_narrow as fill_narrow
+    from oldfix.engine.living import LivingSiLU as LivingSiLU
     from oldfix.engine.samplers import SAMPLERS as SAMPLERS, between as between
     from oldfix.engine.tensors import read_network as read_network, write_network as write_network
     from oldfix.engine.timed import (
@@ -101,6 +102,7 @@ _HOMES = {
     "oldfix.stage": ("NO_WEIGHTS", "Context", "Model", "StageSpec"),
     "oldfix.weights.card": ("Part", "WeightsCard", "read_cards"),
     "oldfix.engine.filling": ("fill_narrow",),
+    "oldfix.engine.living": ("LivingSiLU",),
     "oldfix.engine.samplers": ("SAMPLERS", "between"),
     "oldfix.engine.tensors": ("read_network", "write_network"),
     "oldfix.engine.timed": ("TimeEmbedding", "TimedResidual", "TimedUNet"),

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from oldfix.engine.living import LivingSiLU
+
 _FREQUENCIES = 8
 
 
@@ -83,6 +85,7 @@ class TimedUNet(nn.Module):  # type: ignore[misc]
         steps = list(pairwise(widths))
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in steps)
         self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in steps)
+        self.living = LivingSiLU()
         self.exit = nn.Conv2d(widths[0], outputs, 3, padding=1)
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)
@@ -112,7 +115,7 @@ class TimedUNet(nn.Module):  # type: ignore[misc]
             for block in self.up[level]:
                 x = block(x, time)
         # float32 outside of autocast: sums with what was rounded to bfloat16 would end at 59 dB.
-        return self.exit(functional.silu(x)).float()
+        return self.exit(self.living(x)).float()
 
 
 def _level(width: int, count: int) -> nn.ModuleList:

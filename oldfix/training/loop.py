@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 
+from oldfix.engine.living import strain_of
 from oldfix.engine.tensors import read_network
 from oldfix.errors import EnvironmentProblem, OldfixError, UsageError
 from oldfix.training import checkpoint
@@ -25,6 +26,8 @@ from oldfix.training.threads import ThreadChoice
 _log = logging.getLogger(__name__)
 #: So many steps in a row without a finite gradient end the run.
 _HOPELESS = 50
+#: Weight of a last activation's dead inputs beside any loss; a healthy network has none.
+_STRAIN_WEIGHT = 0.01
 #: Time box where neither the request nor a recipe names one.
 _MINUTES = 40.0
 
@@ -125,6 +128,8 @@ class _Run:
         state.net.train()
         with self.autocast():
             loss, figures = self.task.loss(state.net, to_device(batch, self.device))
+        if (strain := strain_of(state.net)) is not None:
+            loss = loss + _STRAIN_WEIGHT * strain
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(state.net.parameters(), self.settings.clip)
         if bool(torch.isfinite(norm)):

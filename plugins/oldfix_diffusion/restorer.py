@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import read_network
+from oldfix import LivingSiLU, read_network
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.net import FACTOR, Residual
 
@@ -36,6 +36,7 @@ class DetailHead(nn.Module):  # type: ignore[misc]
         self.middle = nn.Sequential(*(Residual(coarse) for _ in range(blocks[1])))
         self.grow = nn.Conv2d(coarse, 4 * fine, 1)
         self.up = nn.Sequential(*(Residual(fine) for _ in range(blocks[0])))
+        self.living = LivingSiLU()
         self.exit = nn.Conv2d(fine, 4 * square, 3, padding=1)
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)
@@ -55,7 +56,7 @@ class DetailHead(nn.Module):  # type: ignore[misc]
         down = self.down(self.entry(functional.pixel_unshuffle(planes, FACTOR)))
         middle = self.grow(self.middle(self.shrink(down)))
         up = self.up(down + functional.pixel_shuffle(middle, 2))
-        hidden = functional.pixel_shuffle(self.exit(functional.silu(up)).float(), FACTOR)
+        hidden = functional.pixel_shuffle(self.exit(self.living(up)).float(), FACTOR)
         gate, correction = hidden.split([1, 3], dim=1)
         gate = functional.hardsigmoid(gate) * (1 - mask)
         return restored + gate * (x - restored) + correction

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from oldfix import LivingSiLU
+
 #: Side of the square of pixels that the head's finest level takes as one position.
 FOLD = 4
 
@@ -31,6 +33,7 @@ class DetailHead(nn.Module):  # type: ignore[misc]
         self.up = nn.ModuleList(_blocks(width, blocks) for width in widths[:-1])
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in steps)
         self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in steps)
+        self.living = LivingSiLU()
         self.exit = nn.Conv2d(widths[0], 3 * FOLD * FOLD, 3, padding=1)
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)
@@ -47,7 +50,7 @@ class DetailHead(nn.Module):  # type: ignore[misc]
             x = blocks(x)
         for level in reversed(range(len(self.up))):
             x = self.up[level](skips.pop() + F.pixel_shuffle(self.grow[level](x), 2))
-        return F.pixel_shuffle(self.exit(F.silu(x)), FOLD)
+        return F.pixel_shuffle(self.exit(self.living(x)), FOLD)
 
 
 class Residual(nn.Module):  # type: ignore[misc]
