@@ -12,6 +12,9 @@ from oldfix import LivingSiLU, read_network
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.net import FACTOR, Residual
 
+#: Slope of the gate in training where the hard sigmoid has none.
+_LEAK = 0.02
+
 
 class DetailHead(nn.Module):  # type: ignore[misc]
     """The learned skip around the latent: what of the photograph's own detail to keep.
@@ -58,8 +61,17 @@ class DetailHead(nn.Module):  # type: ignore[misc]
         up = self.up(down + functional.pixel_shuffle(middle, 2))
         hidden = functional.pixel_shuffle(self.exit(self.living(up)).float(), FACTOR)
         gate, correction = hidden.split([1, 3], dim=1)
-        gate = functional.hardsigmoid(gate) * (1 - mask)
+        gate = _gated(gate, leaking=self.training) * (1 - mask)
         return restored + gate * (x - restored) + correction
+
+
+def _gated(x: Tensor, *, leaking: bool) -> Tensor:
+    """Hard sigmoid; ``leaking`` lets some of the gradient through where it is flat.
+
+    A gate that is wholly open or shut for some kind of picture could never change its mind.
+    """
+    leak = _LEAK * (x - x.detach()) if leaking else 0.0
+    return functional.hardsigmoid(x) + leak
 
 
 class Restorer(nn.Module):  # type: ignore[misc]
