@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         to_lab as to_lab,
         with_luminance_of as with_luminance_of,
     )
+    from oldfix.engine.blocks import Residual as Residual, ResidualTrunk as ResidualTrunk
     from oldfix.engine.filling import fill_narrow as fill_narrow
     from oldfix.engine.living import LivingSiLU as LivingSiLU
     from oldfix.engine.samplers import SAMPLERS as SAMPLERS, between as between
@@ -101,6 +102,7 @@ _HOMES = {
     ),
     "oldfix.stage": ("NO_WEIGHTS", "Context", "Model", "StageSpec"),
     "oldfix.weights.card": ("Part", "WeightsCard", "read_cards"),
+    "oldfix.engine.blocks": ("Residual", "ResidualTrunk"),
     "oldfix.engine.filling": ("fill_narrow",),
     "oldfix.engine.living": ("LivingSiLU",),
     "oldfix.engine.samplers": ("SAMPLERS", "between"),

@@ -11,40 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import read_network
+from oldfix import ResidualTrunk, read_network
 
 #: Side of the square of pixels that one latent position stands for.
 FACTOR = 4
-
-
-class Residual(nn.Module):  # type: ignore[misc]
-    """``x + conv(silu(conv(x)))``, both 3 x 3; the second starts at zero."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, width, H, W) to the same shape."""
-        return x + self.second(functional.silu(self.first(x)))
-
-
-class _Trunk(nn.Module):  # type: ignore[misc]
-    """A 1 x 1 linear path, plus a 3 x 3 entry, residual blocks and a 1 x 1 exit."""
-
-    def __init__(self, channels: tuple[int, int], width: int, blocks: int) -> None:
-        super().__init__()
-        self.linear = nn.Conv2d(channels[0], channels[1], 1)
-        self.entry = nn.Conv2d(channels[0], width, 3, padding=1)
-        self.blocks = nn.Sequential(*(Residual(width) for _ in range(blocks)))
-        self.exit = nn.Conv2d(width, channels[1], 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        detail = self.exit(functional.silu(self.blocks(self.entry(x))))
-        return self.linear(x).float() + detail.float()
 
 
 class Autoencoder(nn.Module):  # type: ignore[misc]
@@ -65,8 +35,8 @@ class Autoencoder(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.config = {"channels": channels, "width": width, "blocks": blocks}
         pixels = 3 * FACTOR * FACTOR
-        self.encoder = _Trunk((pixels, channels), width, blocks)
-        self.decoder = _Trunk((channels, pixels), width, blocks)
+        self.encoder = ResidualTrunk((pixels, channels), width, blocks)
+        self.decoder = ResidualTrunk((channels, pixels), width, blocks)
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import LivingSiLU, read_network
+from oldfix import LivingSiLU, Residual, read_network
 from oldfix_diffusion.denoiser import Denoiser
-from oldfix_diffusion.net import FACTOR, Residual
+from oldfix_diffusion.net import FACTOR
 
 #: Slope of the gate in training where the hard sigmoid has none.
 _LEAK = 0.02

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oldfix import LivingSiLU
+from oldfix import LivingSiLU, Residual
 
 #: Side of the square of pixels that the head's finest level takes as one position.
 FOLD = 4
@@ -51,21 +51,6 @@ class DetailHead(nn.Module):  # type: ignore[misc]
         for level in reversed(range(len(self.up))):
             x = self.up[level](skips.pop() + F.pixel_shuffle(self.grow[level](x), 2))
         return F.pixel_shuffle(self.exit(self.living(x)), FOLD)
-
-
-class Residual(nn.Module):  # type: ignore[misc]
-    """``x + conv(silu(conv(x)))``, both 3 x 3; the second starts at zero."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, width, H, W) to the same shape."""
-        return x + self.second(F.silu(self.first(x)))
 
 
 def _blocks(width: int, count: int) -> nn.Sequential:

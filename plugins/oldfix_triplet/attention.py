@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix_triplet.blocks import Residual
+from oldfix_triplet.blocks import residuals
 
 #: Most positions that are looked at: the 64 x 64 of the 256-pixel crops of the paper's training.
 SOURCES = 4096
@@ -36,7 +36,7 @@ class PartialNonlocal(nn.Module):  # type: ignore[misc]
         width: channels of F.
         inner: channels of theta, phi and mu.
         blocks: residual blocks of rho, the global branch.
-        published: kind of the blocks, see `Residual`.
+        published: kind of the blocks, see `residuals`.
     """
 
     def __init__(self, width: int, inner: int, blocks: int, *, published: bool = False) -> None:
@@ -45,7 +45,7 @@ class PartialNonlocal(nn.Module):  # type: ignore[misc]
         self.phi = nn.Conv2d(width, inner, 1)
         self.mu = nn.Conv2d(width, inner, 1)
         self.nu = nn.Conv2d(inner, width, 1)
-        self.rho = nn.Sequential(*(Residual(width, published=published) for _ in range(blocks)))
+        self.rho = residuals(blocks, width, published=published)
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """Fill the damaged positions.

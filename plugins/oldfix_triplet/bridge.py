@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import TimeEmbedding, WeightsError, read_network
-from oldfix_triplet.blocks import Residual
+from oldfix import TimedResidual, TimeEmbedding, WeightsError, read_network
 
 State = NDArray[np.float32]
 _EMBEDDING = 64
@@ -40,7 +39,7 @@ class Bridge(nn.Module):  # type: ignore[misc]
         self.shrink, square = shrink, shrink * shrink
         self.time = TimeEmbedding(_EMBEDDING)
         self.entry = nn.Conv2d((channels + 1) * square, width, 3, padding=1)
-        self.blocks = nn.ModuleList(Residual(width, embedding=_EMBEDDING) for _ in range(blocks))
+        self.blocks = nn.ModuleList(TimedResidual(width, _EMBEDDING) for _ in range(blocks))
         self.exit = nn.Conv2d(width, channels * square, 3, padding=1)
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from oldfix import WeightsError, read_network
 from oldfix_triplet.attention import PartialNonlocal
-from oldfix_triplet.blocks import Residual, layer
+from oldfix_triplet.blocks import layer, residuals
 
 #: Arguments of `Mapping` that build the published networks: 36.1 M parameters without the
 #: partial nonlocal block, 51.3 M with it.
@@ -72,7 +72,7 @@ class Mapping(nn.Module):  # type: ignore[misc]
         self.attention = (
             PartialNonlocal(width, attention, rho, published=published) if attention else None
         )
-        self.blocks = nn.Sequential(*(Residual(width, published=published) for _ in range(blocks)))
+        self.blocks = residuals(blocks, width, published=published)
         back = pairwise(widths[::-1])
         self.back = nn.Sequential(*(_conv(a, b, published) for a, b in back))
         self.exit = nn.Conv2d(widths[0], channels * square, 3, padding=1)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import WeightsError, read_network
-from oldfix_triplet.blocks import Residual, layer
+from oldfix import ResidualTrunk, WeightsError, read_network
+from oldfix_triplet.blocks import layer, residuals
 
 #: Side of the square of pixels that one latent position stands for.
 FACTOR = 4
@@ -29,27 +29,13 @@ PUBLISHED: dict[str, Any] = {
 }
 
 
-class _Trunk(nn.Module):  # type: ignore[misc]
-    """A 1 x 1 linear path, plus a 3 x 3 entry, residual blocks and a 1 x 1 exit."""
-
-    def __init__(self, channels: tuple[int, int], width: int, blocks: int) -> None:
-        super().__init__()
-        self.linear = nn.Conv2d(channels[0], channels[1], 1)
-        self.entry = nn.Conv2d(channels[0], width, 3, padding=1)
-        self.blocks = nn.Sequential(*(Residual(width) for _ in range(blocks)))
-        self.exit = nn.Conv2d(width, channels[1], 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        detail = self.exit(functional.silu(self.blocks(self.entry(x))))
-        return self.linear(x).float() + detail.float()
-
-
 def _tiling(channels: int, width: int, blocks: int) -> tuple[nn.Module, nn.Module]:
     """Encoder and decoder without normalisation, of finite view: they may run in tiles."""
     pixels = 3 * FACTOR * FACTOR
-    encoder = nn.Sequential(nn.PixelUnshuffle(FACTOR), _Trunk((pixels, channels), width, blocks))
-    decoder = nn.Sequential(_Trunk((channels, pixels), width, blocks), nn.PixelShuffle(FACTOR))
-    return encoder, decoder
+    into = ResidualTrunk((pixels, channels), width, blocks)
+    back = ResidualTrunk((channels, pixels), width, blocks)
+    encoder = nn.Sequential(nn.PixelUnshuffle(FACTOR), into)
+    return encoder, nn.Sequential(back, nn.PixelShuffle(FACTOR))
 
 
 def _published(channels: int, width: int, blocks: int) -> tuple[nn.Module, nn.Module]:
@@ -57,17 +43,14 @@ def _published(channels: int, width: int, blocks: int) -> tuple[nn.Module, nn.Mo
     if channels != width:
         raise ValueError(f"the published autoencoder has as many channels as width, got {channels}")
 
-    def residuals() -> list[nn.Module]:
-        return [Residual(width, published=True) for _ in range(blocks)]
-
     encoder = nn.Sequential(
         layer(nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect"), width),
         layer(nn.Conv2d(width, width, 4, stride=2, padding=1), width),
         layer(nn.Conv2d(width, width, 4, stride=2, padding=1), width),
-        *residuals(),
+        *residuals(blocks, width, published=True),
     )
     decoder = nn.Sequential(
-        *residuals(),
+        *residuals(blocks, width, published=True),
         layer(nn.ConvTranspose2d(width, width, 4, stride=2, padding=1), width),
         layer(nn.ConvTranspose2d(width, width, 4, stride=2, padding=1), width),
         nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect"),
