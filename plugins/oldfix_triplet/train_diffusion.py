@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from oldfix.training import TrainRequest, fit, publish, read_recipe
+from oldfix.training import TrainRequest, publish, read_recipe
 from oldfix_triplet.bridge import Bridge, between
 from oldfix_triplet.examples import FIRST, RECIPES, Domains
-from oldfix_triplet.starting import start_from_file
+from oldfix_triplet.phases import measured, start_from_file, trained
 from oldfix_triplet.train_mapping import (
     Figures,
     PairTask,
@@ -82,16 +81,11 @@ def train(request: TrainRequest) -> Path:
     game = BridgeGame(**recipe.network)
     start_from_file(game.bridge, request.init)
     figures: dict[str, float] = {}
-    for phase, settings in recipe.phases.items():
+    for phase in recipe.phases:
         task = BridgeTask(domains, vaes, game, _DAMAGE[phase])
-        part = replace(recipe.part(request, phase), init=None)
-        trained = fit(task, settings.settings, part)
-        assert isinstance(trained, BridgeGame)
-        game = trained.to(request.device)
-        with torch.inference_mode():
-            measured = task.validate(game)
+        game = trained(game, task, recipe, request, phase)
         prefix = "" if phase == "whole" else f"{phase}_"
-        figures |= {f"{prefix}{name}": value for name, value in measured.items()}
+        figures |= {f"{prefix}{name}": value for name, value in measured(task, game).items()}
     return publish(
         game.bridge, request, NAME, recipe=recipe, figures=figures, photographs=domains.clean
     )

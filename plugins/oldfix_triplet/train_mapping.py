@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping as Table
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix.training import TrainRequest, fit, installed, judged_by, publish, read_recipe
+from oldfix.training import TrainRequest, installed, judged_by, publish, read_recipe
 from oldfix_triplet import CARDS
 from oldfix_triplet.discriminators import OWN, PatchDiscriminator
 from oldfix_triplet.examples import RECIPES, Domains, held_pairs
 from oldfix_triplet.losses import feature_matching, lsgan, psnr, reconstruction
 from oldfix_triplet.mapping import Mapping
-from oldfix_triplet.starting import start_from_file
+from oldfix_triplet.phases import measured, start_from_file, trained
 from oldfix_triplet.vae import FACTOR, VaePair, load
 
 NAME = "triplet-mapping-s"
@@ -162,15 +161,12 @@ def train(request: TrainRequest) -> Path:
     """
     recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
     domains = Domains.read(request.data)
-    vaes = finished_vaes(request)
-    net = MappingGame(**recipe.network)
-    task = MappingTask(domains, vaes.to(request.device), net)
-    start_from_file(net.mapping, request.init)
-    part = replace(recipe.part(request, "whole"), init=None)
-    game = fit(task, recipe.phases["whole"].settings, part)
-    assert isinstance(game, MappingGame)
-    with torch.inference_mode():
-        figures = task.validate(game.to(request.device))
+    vaes = finished_vaes(request).to(request.device)
+    game = MappingGame(**recipe.network)
+    start_from_file(game.mapping, request.init)
+    task = MappingTask(domains, vaes, game)
+    game = trained(game, task, recipe, request, "whole")
+    figures = measured(task, game)
     return publish(
         game.mapping, request, NAME, recipe=recipe, figures=figures, photographs=domains.clean
     )

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix.training import TrainingRecipe, TrainRequest, fit, judged_by, publish, read_recipe
+from oldfix.training import TrainRequest, judged_by, publish, read_recipe
 from oldfix_triplet.discriminators import OWN, PatchDiscriminator
 from oldfix_triplet.examples import Domains, held_pairs, held_real
 from oldfix_triplet.gap import domain_accuracy
 from oldfix_triplet.losses import kl_divergence, lsgan, psnr, reconstruction
-from oldfix_triplet.starting import start_from_file
+from oldfix_triplet.phases import measured, start_from_file, trained
 from oldfix_triplet.vae import Vae, VaePair, start_from_principal
 
 NAME = "triplet-vae-s"
@@ -156,35 +156,25 @@ def train(request: TrainRequest) -> Path:
     """
     recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
     domains = Domains.read(request.data)
-    net = VaeGame(**recipe.network)
-    start_from_file(net.pair, request.init)
+    game, apart = VaeGame(**recipe.network), request
     if request.init is None:
-        if net.pair.config.get("kind", "tiles") == "tiles":
-            start_from_principal(net.pair.found, torch.cat(held_pairs(domains, _HELD)[:2]))
-        net = _played(VaeTask(domains, net, apart=False), recipe, request, "together")
-        net.pair.clean.load_state_dict(net.pair.found.state_dict())
-    task = VaeTask(domains, net, apart=True)
-    before = _measured(task, net.to(request.device))
-    net = _played(task, recipe, request, "apart")
-    after = _measured(task, net.to(request.device))
+        if game.pair.config.get("kind", "tiles") == "tiles":
+            start_from_principal(game.pair.found, torch.cat(held_pairs(domains, _HELD)[:2]))
+        together = VaeTask(domains, game, apart=False)
+        game = trained(game, together, recipe, request, "together")
+        game.pair.clean.load_state_dict(game.pair.found.state_dict())
+    else:
+        start_from_file(game.pair, request.init)
+        # Made longer by what the phase's share will take off: alone, it has all the time.
+        minutes = (request.minutes or recipe.minutes) / recipe.phases["apart"].share
+        apart = replace(request, minutes=minutes)
+    task = VaeTask(domains, game, apart=True)
+    before = measured(task, game.to(request.device))
+    game = trained(game, task, recipe, apart, "apart")
+    after = measured(task, game)
     figures = {f"before_{k}": v for k, v in before.items()} | {
         f"after_{k}": v for k, v in after.items()
     }
     return publish(
-        net.pair, request, NAME, recipe=recipe, figures=figures, photographs=domains.clean
+        game.pair, request, NAME, recipe=recipe, figures=figures, photographs=domains.clean
     )
-
-
-def _played(task: VaeTask, recipe: TrainingRecipe, request: TrainRequest, phase: str) -> VaeGame:
-    """Train one phase; the only one where autoencoders were given, which has all the time."""
-    part = replace(recipe.part(request, phase), init=None)
-    if request.init is not None:
-        part = replace(part, minutes=request.minutes or recipe.minutes)
-    net = fit(task, recipe.phases[phase].settings, part)
-    assert isinstance(net, VaeGame)
-    return net
-
-
-def _measured(task: VaeTask, net: VaeGame) -> dict[str, float]:
-    with torch.inference_mode():
-        return task.validate(net)

@@ -346,6 +346,33 @@ def test_training_leaves_files_that_load_and_can_be_started_from(
     mapped = run("triplet-mapping-s", train_mapping.train)
     bridged = run("triplet-diffusion-s", train_diffusion.train)
     assert count(vae.load(pair)) + count(mapping.load(mapped)) + count(bridge.load(bridged)) < 4e6
-    assert vae.load(run("again", train_vae.train, init=pair)).config["channels"] == 16
+    again = run("again", train_vae.train, init=pair)
+    assert vae.load(again).config["channels"] == 16
+    assert json.loads(again.with_suffix(".json").read_text())["run"]["minutes"] == 1e-4
+    assert [folder.name for folder in again.parent.iterdir() if folder.is_dir()] == ["apart"]
     with pytest.raises(UsageError, match="does not fit this network"):
         run("wrong", train_mapping.train, init=pair)
+
+
+@pytest.mark.parametrize(("init", "share"), [(None, 0.5), ("given", 1.0)])
+def test_the_latent_game_has_all_the_time_where_autoencoders_are_given(
+    init: str | None, share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes: dict[str, Any] = {}
+
+    def fit(task: VaeTask, settings: Any, request: TrainRequest) -> nn.Module:
+        boxes[request.out.name] = request.minutes
+        assert request.init is None
+        return task.net
+
+    monkeypatch.setattr("oldfix_triplet.phases.fit", fit)
+    monkeypatch.setattr("oldfix_triplet.train_vae._HELD", 8)
+    monkeypatch.setattr("oldfix_triplet.train_vae.Domains.read", lambda data: Domains(pool()))
+    path = None
+    if init:
+        path = tmp_path / "init.safetensors"
+        pair = vae.VaePair(channels=16, width=64, blocks=2)
+        write_network(path, pair, config=pair.config)
+    train_vae.train(TrainRequest((), tmp_path, minutes=10.0, init=path))
+    assert boxes["apart"] == pytest.approx(10 * share)
+    assert ("together" in boxes) == (init is None)
