@@ -48,8 +48,7 @@ if TYPE_CHECKING:
     )
     from oldfix.hookspecs import hookimpl as hookimpl
     from oldfix.jobs import preset as preset, restore as restore
-    from oldfix.options import Field as Field, Options as Options
-    from oldfix.photo import (
+    from oldfix.keys import (
         DEFECTS as DEFECTS,
         FACES as FACES,
         IMAGE as IMAGE,
@@ -57,9 +56,9 @@ if TYPE_CHECKING:
         REFERENCES as REFERENCES,
         Face as Face,
         Key as Key,
-        Meta as Meta,
-        Photo as Photo,
     )
+    from oldfix.options import Field as Field, Options as Options
+    from oldfix.photo import Meta as Meta, Photo as Photo
     from oldfix.pipeline import Pipeline as Pipeline, Step as Step
     from oldfix.plan import Plan as Plan
     from oldfix.registry import Registry as Registry, discover as discover
@@ -89,17 +88,8 @@ _HOMES = {
         "WeightsError",
     ),
     "oldfix.options": ("Field", "Options"),
-    "oldfix.photo": (
-        "DEFECTS",
-        "FACES",
-        "IMAGE",
-        "LIBRARY",
-        "REFERENCES",
-        "Face",
-        "Key",
-        "Meta",
-        "Photo",
-    ),
+    "oldfix.keys": ("DEFECTS", "FACES", "IMAGE", "LIBRARY", "REFERENCES", "Face", "Key"),
+    "oldfix.photo": ("Meta", "Photo"),
     "oldfix.stage": ("NO_WEIGHTS", "Context", "Model", "StageSpec"),
     "oldfix.weights.card": ("Part", "WeightsCard", "read_cards"),
     "oldfix.engine.blocks": ("Residual", "ResidualTrunk"),

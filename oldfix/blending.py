@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from oldfix.photo import Image, Mask
+    from oldfix.keys import Image, Mask
 
 
 def limit_change(before: Image, after: Image, blend: float, mask: Mask | None) -> Image:

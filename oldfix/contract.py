@@ -6,16 +6,9 @@ from dataclasses import fields, replace
 from typing import Any
 
 from oldfix.errors import StageError
-from oldfix.photo import (
-    IMAGE,
-    Key,
-    Meta,
-    Photo,
-    check_mask,
-    check_value,
-    resize_alpha,
-    resolve,
-)
+from oldfix.keys import IMAGE, Key, check_mask, check_value, resolve
+from oldfix.photo import Meta, Photo
+from oldfix.resizing import resize_alpha
 from oldfix.stage import StageSpec
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oldfix.errors import FileError
-from oldfix.photo import IMAGE, LIBRARY, REFERENCES, Key, Photo, resolve
+from oldfix.keys import IMAGE, LIBRARY, REFERENCES, Key, resolve
+from oldfix.photo import Photo
 from oldfix.pipeline import Pipeline
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 
 from oldfix.errors import PipelineError, UsageError
+from oldfix.keys import IMAGE, Key
 from oldfix.options import STEP_KEYS, did_you_mean
-from oldfix.photo import IMAGE, Key
 
 if TYPE_CHECKING:
     from oldfix.plan import Plan

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from oldfix.errors import PipelineError, UsageError, WeightsError
+from oldfix.keys import IMAGE, Key
 from oldfix.options import OptionProblems, Options, did_you_mean
-from oldfix.photo import IMAGE, Key
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import Registry
 from oldfix.stage import NO_WEIGHTS, StageSpec

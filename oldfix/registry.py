@@ -18,8 +18,8 @@ import pluggy
 
 from oldfix import hookspecs
 from oldfix.errors import UsageError
+from oldfix.keys import BUILT_IN_KEYS, Key
 from oldfix.options import did_you_mean
-from oldfix.photo import BUILT_IN_KEYS, Key
 from oldfix.stage import StageSpec
 from oldfix.weights.card import WeightsCard
 

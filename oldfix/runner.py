@@ -23,7 +23,8 @@ from oldfix.events import (
     StepStarted,
     Warned,
 )
-from oldfix.photo import IMAGE, Photo
+from oldfix.keys import IMAGE
+from oldfix.photo import Photo
 from oldfix.plan import Plan, PlannedStep
 from oldfix.weights.store import Store
 

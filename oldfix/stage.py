@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from oldfix.keys import IMAGE, Key, resolve
 from oldfix.options import Options
-from oldfix.photo import IMAGE, Key, Photo, resolve
+from oldfix.photo import Photo
 
 if TYPE_CHECKING:
     import numpy as np

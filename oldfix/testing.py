@@ -28,7 +28,8 @@ import pytest
 
 from oldfix.errors import Cancelled, PipelineError
 from oldfix.events import Event, StepProgress
-from oldfix.photo import DEFECTS, FACES, IMAGE, REFERENCES, Face, Key, Photo, resolve
+from oldfix.keys import DEFECTS, FACES, IMAGE, REFERENCES, Face, Key, resolve
+from oldfix.photo import Photo
 from oldfix.pipeline import Pipeline, Step
 from oldfix.plan import Plan
 from oldfix.registry import Registry, discover

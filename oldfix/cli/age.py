@@ -14,7 +14,8 @@ from oldfix.errors import PhotoError
 
 if TYPE_CHECKING:
     from oldfix.degrade import Aged
-    from oldfix.photo import Image, Photo
+    from oldfix.keys import Image
+    from oldfix.photo import Photo
 
 Recipe = Annotated[str, typer.Option(metavar="NAME|FILE", help="What happens to the photograph.")]
 Truth = Annotated[
@@ -60,7 +61,7 @@ def _age_one(
 
     from oldfix.degrade import age as age_image
     from oldfix.files import check_writable, read_photo, write_photo
-    from oldfix.photo import IMAGE
+    from oldfix.keys import IMAGE
 
     check_writable(target, source=str(source), overwrite=overwrite)
     photo = read_photo(source)
@@ -82,7 +83,8 @@ def _write_truth(
     import json
 
     from oldfix.files import write_photo, write_text
-    from oldfix.photo import IMAGE, Photo
+    from oldfix.keys import IMAGE
+    from oldfix.photo import Photo
 
     def beside(name: str) -> Path:
         return target.with_name(f"{target.stem}.{name}")

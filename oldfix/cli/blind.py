@@ -73,7 +73,7 @@ def _contestant(name: str, runner: Runner) -> Contestant:
     from oldfix.cli.options import ChainFlags, PlanFlags
     from oldfix.evaluation.blind import Contestant, finished_pictures
     from oldfix.files import read_photo
-    from oldfix.photo import IMAGE
+    from oldfix.keys import IMAGE
 
     if Path(name).is_dir():
         return finished_pictures(Path(name))

@@ -12,8 +12,8 @@ from oldfix.cli.options import ChainFlags, PlanFlags, PresetFlags
 from oldfix.errors import UsageError
 from oldfix.files.find import find_photos
 from oldfix.jobs import preset
+from oldfix.keys import LIBRARY, REFERENCES, Key
 from oldfix.options import did_you_mean
-from oldfix.photo import LIBRARY, REFERENCES, Key
 from oldfix.pipeline import Pipeline
 from oldfix.plan import Plan
 from oldfix.registry import Registry, discover

@@ -13,7 +13,8 @@ from oldfix.cli.console import say, say_json, say_table
 from oldfix.cli.options import AsJson, Device
 
 if TYPE_CHECKING:
-    from oldfix.photo import Image, Photo
+    from oldfix.keys import Image
+    from oldfix.photo import Photo
 
 _RECIPE = "demo"
 _SEED = 0
@@ -71,7 +72,8 @@ def _aged_portrait(folder: Path) -> Subject:
 
     from oldfix.degrade import age
     from oldfix.files import write_photo
-    from oldfix.photo import IMAGE, Photo
+    from oldfix.keys import IMAGE
+    from oldfix.photo import Photo
 
     original = Photo.from_array(astronaut(), source="portrait")
     aged = age(original[IMAGE], rng=np.random.default_rng(_SEED), recipe=_RECIPE)
@@ -98,7 +100,7 @@ def _write_pictures(subject: Subject, restored: Photo, target: Path) -> list[Pat
     """Write the damage that was found, and everything side by side."""
     from oldfix.cli.sheet import marked, write_sheet
     from oldfix.files import read_image
-    from oldfix.photo import DEFECTS, IMAGE
+    from oldfix.keys import DEFECTS, IMAGE
 
     before = read_image(subject.damaged)
     pictures = {"before": before}
@@ -119,7 +121,7 @@ def _measure(subject: Subject, restored: Photo) -> list[dict[str, Any]]:
     """PSNR and SSIM before and after, in colour and in luminance alone."""
     from oldfix.evaluation.metrics import psnr, ssim
     from oldfix.files import read_image
-    from oldfix.photo import IMAGE
+    from oldfix.keys import IMAGE
 
     truth = subject.original
     if truth is None:

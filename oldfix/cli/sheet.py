@@ -12,7 +12,7 @@ from PIL import Image as Pillow, ImageDraw, ImageFont
 from oldfix.files.atomic import atomic
 
 if TYPE_CHECKING:
-    from oldfix.photo import Image, Mask
+    from oldfix.keys import Image, Mask
 
 _LABEL = 28
 _LARGEST = 1024  # side of a picture on a sheet

@@ -43,7 +43,7 @@ def train(
 
     The network, its card, its checkpoint and its log go into OUTPUT/NAME.
     """
-    from oldfix.photo import resolve
+    from oldfix.keys import resolve
     from oldfix.registry import discover
     from oldfix.training import TrainRequest
 

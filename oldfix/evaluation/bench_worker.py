@@ -19,7 +19,8 @@ import numpy as np
 from oldfix.degrade import age
 from oldfix.errors import OldfixError
 from oldfix.jobs import preset
-from oldfix.photo import DEFECTS, FACES, IMAGE, REFERENCES, Key, Photo, resolve
+from oldfix.keys import DEFECTS, FACES, IMAGE, REFERENCES, Key, resolve
+from oldfix.photo import Photo
 from oldfix.pipeline import Pipeline
 from oldfix.plan import Plan
 from oldfix.registry import Registry, discover

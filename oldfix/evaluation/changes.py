@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldfix.colour import luminance
-from oldfix.photo import DEFECTS, FACES, Photo
+from oldfix.keys import DEFECTS, FACES
+from oldfix.photo import Photo
 from oldfix.plan import Plan
 
 Image = NDArray[np.float32]

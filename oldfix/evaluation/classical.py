@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oldfix.colour import from_lab, to_lab
-from oldfix.photo import Face
+from oldfix.keys import Face
 
 Image = NDArray[np.float32]
 

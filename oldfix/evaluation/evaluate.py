@@ -19,7 +19,7 @@ from oldfix.evaluation.samples import Sample, samples
 from oldfix.evaluation.sets import EvaluationSet, choose_sets
 from oldfix.evaluation.stages import OFFICIAL_DETECTOR, Host, official_detector_file, stage_rows
 from oldfix.evaluation.tables import Table, write_table
-from oldfix.photo import Face
+from oldfix.keys import Face
 from oldfix.registry import discover
 from oldfix.runner import Runner
 from oldfix.weights.store import Store

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oldfix.photo import Face
+from oldfix.keys import Face
 
 #: Scores from which a true face must be found, and from which it may be.
 CERTAIN, POSSIBLE = 0.8, 0.5

@@ -13,7 +13,7 @@ from oldfix.colour import luminance
 from oldfix.evaluation import metrics
 from oldfix.evaluation.facecounts import judge
 from oldfix.evaluation.samples import Sample
-from oldfix.photo import DEFECTS, FACES
+from oldfix.keys import DEFECTS, FACES
 
 #: Equal pictures count as this many dB, so that a mean stays a number.
 _EQUAL_DB = 100.0

@@ -12,7 +12,7 @@ import numpy as np
 
 from oldfix.evaluation import classical
 from oldfix.evaluation.samples import Sample
-from oldfix.photo import DEFECTS, REFERENCES, Key
+from oldfix.keys import DEFECTS, REFERENCES, Key
 
 
 @dataclass(frozen=True)

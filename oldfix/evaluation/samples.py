@@ -15,7 +15,7 @@ import numpy as np
 from oldfix.colour import from_lab, to_lab
 from oldfix.errors import UsageError
 from oldfix.evaluation.sets import EvaluationSet, answer_of, pick_files
-from oldfix.photo import DEFECTS, FACES, LIBRARY, REFERENCES, Face, Key
+from oldfix.keys import DEFECTS, FACES, LIBRARY, REFERENCES, Face, Key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

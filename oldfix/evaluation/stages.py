@@ -16,7 +16,8 @@ from oldfix.evaluation.rows import Row, Skipped
 from oldfix.evaluation.samples import Sample
 from oldfix.evaluation.sets import Also, EvaluationSet
 from oldfix.jobs import preset
-from oldfix.photo import DEFECTS, FACES, IMAGE, LIBRARY, REFERENCES, Key, Meta, Photo
+from oldfix.keys import DEFECTS, FACES, IMAGE, LIBRARY, REFERENCES, Key
+from oldfix.photo import Meta, Photo
 from oldfix.pipeline import Pipeline, Step
 from oldfix.plan import Plan
 from oldfix.registry import Registry

@@ -25,7 +25,7 @@ from oldfix.evaluation.changes import (
 )
 from oldfix.evaluation.pages import Cell, Grid, Pixels, as_pixels, shrunk, write_pages
 from oldfix.evaluation.verdicts import write_verdicts
-from oldfix.photo import IMAGE
+from oldfix.keys import IMAGE
 from oldfix.plan import Plan
 from oldfix.runner import Runner
 

@@ -17,7 +17,7 @@ from oldfix.files.read import read_image
 from oldfix.photo import Photo
 
 if TYPE_CHECKING:
-    from oldfix.photo import Image, Mask
+    from oldfix.keys import Image, Mask
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 

@@ -11,10 +11,11 @@ import numpy as np
 from oldfix.files.decode import decode
 from oldfix.files.decoded import Decoded, Samples
 from oldfix.files.icc import plain_cmyk_to_rgb, to_srgb, usable
-from oldfix.photo import IMAGE, Meta, Photo
+from oldfix.keys import IMAGE
+from oldfix.photo import Meta, Photo
 
 if TYPE_CHECKING:
-    from oldfix.photo import Image, Mask
+    from oldfix.keys import Image, Mask
 
 _STRIP = 2**20  # pixels converted at once, so that no second copy of a large scan is made
 

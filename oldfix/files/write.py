@@ -14,7 +14,9 @@ from oldfix.files.decoded import Samples
 from oldfix.files.formats import FORMATS, Format, format_of_name, parse_format
 from oldfix.files.icc import from_srgb, profile_space, return_to_source, usable
 from oldfix.files.read import strips
-from oldfix.photo import IMAGE, Photo, resize_alpha
+from oldfix.keys import IMAGE
+from oldfix.photo import Photo
+from oldfix.resizing import resize_alpha
 
 
 def write_photo(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from oldfix.errors import OldfixError, WeightsError
-from oldfix.photo import resolve
+from oldfix.keys import resolve
 from oldfix.weights.card import WeightsCard
 
 _PACKAGE = Path(__file__).resolve().parents[1]

@@ -16,7 +16,7 @@ HOST = ROOT / "oldfix"
 #: The floors of the house; a module imports from its own floor or from those before it.
 FLOORS = (
     {"errors"},
-    {"options", "events", "photo", "colour"},
+    {"options", "events", "keys", "resizing", "photo", "colour"},
     {"stage", "weights", "blending", "contract", "hookspecs"},
     {"registry", "files"},
     {"pipeline", "plan"},

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from oldfix import DEFECTS, FACES, IMAGE, Face, Photo
-from oldfix.photo import check_value, resize_faces, resize_mask
+from oldfix import DEFECTS, FACES, IMAGE, Face, Key, Photo
+from oldfix.keys import BUILT_IN_KEYS, check_value, resolve
+from oldfix.resizing import resize_faces, resize_mask
 from oldfix.testing import example_photo
 
 
@@ -66,3 +69,10 @@ def test_faces_scale_about_pixel_centres() -> None:
     (scaled,) = resize_faces((face,), (10, 10), (20, 20))
     np.testing.assert_allclose(scaled.points[0], 0.5)  # the centre of a pixel doubled
     assert scaled.eye_distance == pytest.approx(18.0)
+
+
+@pytest.mark.parametrize("key", BUILT_IN_KEYS, ids=lambda key: key.name)
+def test_the_functions_of_built_in_keys_are_there(key: Key[Any]) -> None:
+    named = [text for text in (key.check, key.resize, key.read) if text is not None]
+    assert key.check in named
+    assert all(callable(resolve(text)) for text in named)

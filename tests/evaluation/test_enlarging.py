@@ -10,7 +10,7 @@ from skimage import data
 from oldfix.evaluation.rows import CLASSICAL
 from oldfix.evaluation.samples import samples
 from oldfix.evaluation.sets import load_set
-from oldfix.photo import DEFECTS
+from oldfix.keys import DEFECTS
 
 
 @pytest.fixture(scope="module")

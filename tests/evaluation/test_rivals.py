@@ -157,7 +157,7 @@ def test_the_folder_may_stand_in_the_environment(folder, monkeypatch):
 
 def test_the_judge_averages_its_landmarks(monkeypatch):
     from oldfix.evaluation.rivals import faces
-    from oldfix.photo import Face
+    from oldfix.keys import Face
 
     def look(image, size):
         return (Face((0, 0, 40, 40), 0.9, np.full((5, 2), size, np.float32)),)

@@ -11,7 +11,7 @@ from PIL import Image
 from oldfix import DEFECTS, REFERENCES, FileError, Photo
 from oldfix.files import find_photos
 from oldfix.files.given import read_mask
-from oldfix.photo import check_value, resolve
+from oldfix.keys import check_value, resolve
 
 
 def make(folder: Path, *names: str) -> None:

@@ -11,7 +11,7 @@ from skimage import data
 from torch.utils.flop_counter import FlopCounterMode
 
 from oldfix import IMAGE, Photo, Pipeline, Runner, Step, discover
-from oldfix.photo import resolve
+from oldfix.keys import resolve
 from oldfix.weights.store import Store
 
 

@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 
 from oldfix import IMAGE, LIBRARY, REFERENCES, FileError, Photo
 from oldfix.colour import luminance
-from oldfix.photo import Key, check_value, resolve
+from oldfix.keys import Key, check_value, resolve
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import discover
 from oldfix.runner import Runner

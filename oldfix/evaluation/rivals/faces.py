@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from oldfix import compat
 from oldfix.evaluation.facecounts import POSSIBLE, matches
 from oldfix.evaluation.rivals import nets
-from oldfix.photo import Face
+from oldfix.keys import Face
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,7 @@ import numpy as np
 from oldfix.errors import UsageError
 from oldfix.evaluation.rows import Row, Skipped
 from oldfix.evaluation.samples import Sample
-from oldfix.photo import resolve
+from oldfix.keys import resolve
 
 
 @dataclass(frozen=True)
