@@ -19,6 +19,8 @@ from typing import Any
 import typer.main
 from pydantic.fields import FieldInfo
 
+from command_pages import commands_page
+from markdown_parts import bullets, named, page, table
 from oldfix import errors, hookspecs
 from oldfix.cli.app import build_app
 from oldfix.options import describe_range
@@ -28,7 +30,6 @@ from oldfix.weights.card import WeightsCard
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
-_NOTE = "<!-- Written by docs/generate.py from the code; change the code, not this page. -->"
 _CODES = {
     0: "Everything was done.",
     1: "A fault of oldfix itself: please report it.",
@@ -89,23 +90,23 @@ def stages_page(plugins: Iterable[Plugin]) -> str:
         "What `oldfix stages` lists. Options are set with `--set STEP.OPTION=VALUE`, "
         "in TOML, or in Python."
     )
-    return _page("Stages", head, *sections)
+    return page("Stages", head, *sections)
 
 
 def _stage_section(spec: StageSpec, plugin: str) -> str:
     facts = [
         f"Plugin: {plugin}",
-        *_named("Fills the role", spec.roles),
-        *_named("Needs", (key.name for key in spec.needs)),
-        *_named("Takes if present", (key.name for key in spec.uses)),
-        *_named("Gives", (key.name for key in spec.produces)),
+        *named("Fills the role", spec.roles),
+        *named("Needs", (key.name for key in spec.needs)),
+        *named("Takes if present", (key.name for key in spec.uses)),
+        *named("Gives", (key.name for key in spec.produces)),
         *(["May change the picture's size"] if spec.resizes else []),
         *(["May give a grey photograph colour"] if spec.colours else []),
     ]
-    options = spec.options.model_fields
-    rows = [_option_row(name, field, spec.weights.get(name)) for name, field in options.items()]
-    table = _table(["option", "values", "default", ""], rows) if rows else "No options."
-    return f"## {spec.name}\n\n{spec.summary}\n\n{_list(facts)}\n\n{table}"
+    fields = spec.options.model_fields
+    rows = [_option_row(name, field, spec.weights.get(name)) for name, field in fields.items()]
+    options = table(["option", "values", "default", ""], rows) if rows else "No options."
+    return f"## {spec.name}\n\n{spec.summary}\n\n{bullets(facts)}\n\n{options}"
 
 
 def _option_row(name: str, field: FieldInfo, role: str | None) -> list[str]:
@@ -124,68 +125,10 @@ def _values(field: FieldInfo) -> str:
     return " ".join(filter(None, [words.get(kind, kind), describe_range(field)]))
 
 
-def commands_page(group: Any) -> str:
-    """One section a command, as ``--help`` says it.
-
-    Args:
-        group: the command line, a click group (typer's own copy of click in newer versions).
-    """
-    sections = [_command_section(path, command) for path, command in walk_commands(group, "oldfix")]
-    return _page("Commands", "What `oldfix --help` and `oldfix COMMAND --help` say.", *sections)
-
-
-def walk_commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every command below one, depth first, in order of name."""
-    yield path, command
-    for name, inner in sorted(getattr(command, "commands", {}).items()):
-        if not inner.hidden:
-            yield from walk_commands(inner, f"{path} {name}")
-
-
-def _command_section(path: str, command: Any) -> str:
-    shown = [p for p in command.params if not getattr(p, "hidden", False)]
-    arguments = [p for p in shown if p.param_type_name == "argument"]
-    options = [p for p in shown if p.param_type_name == "option"]
-    words = [path, *(["[OPTIONS]"] if options else []), *map(_metavar, arguments)]
-    usage = " ".join([*words, *(["COMMAND …"] if hasattr(command, "commands") else [])])
-    parts = [f"## {path}", f"```text\n{usage}\n```", _help_text(command.help or "")]
-    if arguments:
-        parts.append(_table(["argument", ""], map(_parameter_row, arguments)))
-    if options:
-        parts.append(_table(["option", ""], map(_parameter_row, options)))
-    parts.append(_example(command.epilog or ""))
-    return "\n\n".join(part for part in parts if part)
-
-
-def _help_text(text: str) -> str:
-    return inspect.cleandoc(text).replace("\b\n", "")
-
-
-def _example(epilog: str) -> str:
-    command = epilog.removeprefix("Example: ").strip()
-    return f"```bash\n{command}\n```" if command else ""
-
-
-def _parameter_row(parameter: Any) -> list[str]:
-    """How a parameter is written, and what it means; the same under every version of typer."""
-    text = getattr(parameter, "help", "") or ""
-    default = parameter.default
-    if isinstance(default, str | int | float | Path) and not isinstance(default, bool):
-        text += f" Default: `{default}`." if str(default) else ""
-    if parameter.param_type_name == "argument":
-        return [f"`{_metavar(parameter)}`", text]
-    value = "" if getattr(parameter, "is_flag", False) else f" {_metavar(parameter)}"
-    return [f"`{', '.join(parameter.opts)}{value}`", text]
-
-
-def _metavar(parameter: Any) -> str:
-    return str(parameter.metavar or parameter.name.upper())
-
-
 def cards_page(cards: Iterable[WeightsCard]) -> str:
     """One section a card."""
     head = "What `oldfix weights list` knows: sources, licences, limits and figures."
-    return _page("Weights cards", head, *map(_card_section, sorted(cards, key=lambda c: c.id)))
+    return page("Weights cards", head, *map(_card_section, sorted(cards, key=lambda c: c.id)))
 
 
 def _card_section(card: WeightsCard) -> str:
@@ -201,8 +144,8 @@ def _card_section(card: WeightsCard) -> str:
         *([f"Trained again by: `oldfix train {card.id}`"] if card.train else []),
     ]
     figures = [[name, text] for name, text in card.figures.items()]
-    parts = [f"## {card.id}", card.source, _list(facts), f"What it does badly: {card.limits}"]
-    parts += [_table(["measured", ""], figures)] if figures else []
+    parts = [f"## {card.id}", card.source, bullets(facts), f"What it does badly: {card.limits}"]
+    parts += [table(["measured", ""], figures)] if figures else []
     return "\n\n".join(parts)
 
 
@@ -220,12 +163,12 @@ def weights_page(cards: Iterable[WeightsCard]) -> str:
         ]
         for c in own
     ]
-    table = _table(["file", "card", "role", "size", "licence", "sha256"], rows)
+    files = table(["file", "card", "role", "size", "licence", "sha256"], rows)
     head = (
         f"{len(own)} files, {sum(c.bytes for c in own) / 2**20:.1f} MiB. Safetensors; see "
         "[the cards](../docs/reference/cards.md) for sources, limits and figures."
     )
-    return _page("Weights that come with oldfix", head, table)
+    return page("Weights that come with oldfix", head, files)
 
 
 def exit_codes_page() -> str:
@@ -237,9 +180,9 @@ def exit_codes_page() -> str:
     sections = []
     for code, meaning in _CODES.items():
         kinds = [f"`{k.__name__}`: {_first_line(k)}" for k in tree if k.exit_code == code]
-        sections.append(f"## {code}\n\n{meaning}\n\n{_list(kinds)}".rstrip())
+        sections.append(f"## {code}\n\n{meaning}\n\n{bullets(kinds)}".rstrip())
     head = "What every command returns, and the errors of `oldfix.errors` behind it."
-    return _page("Exit codes", head, *sections)
+    return page("Exit codes", head, *sections)
 
 
 def _errors(kind: type[errors.OldfixError]) -> Iterator[type[errors.OldfixError]]:
@@ -258,29 +201,7 @@ def hooks_page() -> str:
         signature = str(inspect.signature(hook)).replace("'", "")
         code = f"```python\n@hookimpl\ndef {name}{signature}: ...\n```"
         sections.append(f"## {name}\n\n{code}\n\n{inspect.getdoc(hook)}")
-    return _page("Hooks", inspect.getdoc(hookspecs) or "", *sections)
-
-
-def _page(title: str, head: str, *sections: str) -> str:
-    return "\n\n".join([f"# {title}", _NOTE, head, *sections])
-
-
-def _list(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _named(label: str, names: Iterable[str]) -> list[str]:
-    joined = ", ".join(f"`{name}`" for name in sorted(names))
-    return [f"{label}: {joined}"] if joined else []
-
-
-def _table(head: list[str], rows: Iterable[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, cells))} |" for cells in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", r"\|").split())
+    return page("Hooks", inspect.getdoc(hookspecs) or "", *sections)
 
 
 def _first_line(thing: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
 import tomllib
@@ -16,6 +15,8 @@ import typer.main
 from PIL import Image as Pillow
 from skimage import data
 
+import generate
+from command_pages import walk_commands
 from oldfix import Pipeline, errors, hookspecs
 from oldfix.cli.app import build_app
 from oldfix.degrade import load_recipe
@@ -33,29 +34,17 @@ _FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 
 
-def load_generator() -> Any:
-    path = ROOT / "docs" / "generate.py"
-    spec = importlib.util.spec_from_file_location("docs_generate", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-GENERATOR = load_generator()
-
-
 @pytest.fixture(scope="module")
 def registry() -> Any:
-    with GENERATOR.strangers_blocked():
-        return GENERATOR.discover()
+    with generate.strangers_blocked():
+        return generate.discover()
 
 
 @pytest.fixture(scope="module")
 def commands() -> dict[str, Any]:
-    with GENERATOR.strangers_blocked():
+    with generate.strangers_blocked():
         group = typer.main.get_command(build_app())
-    return dict(GENERATOR.walk_commands(group, "oldfix"))
+    return dict(walk_commands(group, "oldfix"))
 
 
 def name_of(page: Path) -> str:
@@ -72,9 +61,9 @@ def sections(page: Path) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-@pytest.mark.parametrize("path", GENERATOR.pages(), ids=name_of)
+@pytest.mark.parametrize("path", generate.pages(), ids=name_of)
 def test_generated_pages_are_what_the_code_says(path):
-    assert path.read_text("utf-8") == GENERATOR.pages()[path], "run 'python docs/generate.py'"
+    assert path.read_text("utf-8") == generate.pages()[path], "run 'python docs/generate.py'"
 
 
 def test_every_stage_and_option_is_described(registry):
