@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from oldfix import IMAGE, SAMPLERS, Photo, Pipeline, Runner, Step, UsageError, discover, read_image
 from oldfix.degrade.noise import gaussian_noise
+from oldfix.evaluation.chart import Chart, Line
 from oldfix.evaluation.metrics import psnr, ssim
-from oldfix_denoise.chart import line_chart
 
 _NETWORKS = ("denoiser-px-s", "dncnn-s", "nlrn-s")
 #: Numbers of steps measured.
@@ -54,10 +54,18 @@ def samplers(options: argparse.Namespace) -> list[Row]:
             seconds = time.monotonic() - begun
             rows.append({"sampler": sampler, "steps": steps, **_means(results, pairs, seconds)})
     for name in ("psnr", "ssim", "detail"):
-        lines = {s: [row[name] for row in rows if row["sampler"] == s] for s in SAMPLERS}
-        chart = line_chart(f"{name} over steps, white noise of {options.sigma:g}", STEPS, lines)
-        (options.output / f"samplers-{name}.svg").write_text(chart, "utf-8")
+        chart = sampler_chart(rows, name, options.sigma)
+        (options.output / f"samplers-{name}.svg").write_text(chart.to_svg(), "utf-8")
     return rows
+
+
+def sampler_chart(rows: Sequence[Row], name: str, sigma: float) -> Chart:
+    """Draw what `samplers` measured under a name, a line for each sampler."""
+    lines = [
+        Line(sampler, STEPS, [row[name] for row in rows if row["sampler"] == sampler], colour=n)
+        for n, sampler in enumerate(SAMPLERS)
+    ]
+    return Chart(f"{name} over steps, white noise of {sigma:g}", lines, "steps", name)
 
 
 def noisy_pictures(options: argparse.Namespace) -> Iterable[tuple[_Image, _Image]]:

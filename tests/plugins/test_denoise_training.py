@@ -16,11 +16,10 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 from torch import nn
 
-from oldfix import UsageError
+from oldfix import SAMPLERS, UsageError
 from oldfix.training import PhotoPool, TrainRequest, read_recipe
 from oldfix_denoise import study, train
 from oldfix_denoise.baselines import NLRN, DnCNN
-from oldfix_denoise.chart import line_chart
 from oldfix_denoise.examples import CROP, SHARES, make_pair, recipe
 from oldfix_denoise.net import PixelDenoiser
 from oldfix_denoise.train import LOSSES, NETWORKS, TRAINING, DenoiseTask, charbonnier
@@ -269,8 +268,11 @@ def test_detail_is_one_for_the_truth_and_less_where_blurred() -> None:
     assert study.detail(soft, image[:-1, :-1]) < 0.9
 
 
-def test_a_chart_holds_every_line_and_its_name() -> None:
-    root = ET.fromstring(line_chart("a < b", (1, 2, 5), {"x": [1, 2, 3], "y": [3.0, 3.0, 3.0]}))
-    texts = [element.text for element in root.iter() if element.tag.endswith("text")]
-    assert {"a < b", "x", "y", "1", "2", "5"} <= set(texts)
-    assert sum(element.tag.endswith("polyline") for element in root.iter()) == 2
+def test_the_chart_of_samplers_has_a_line_for_each_and_all_numbers_of_steps() -> None:
+    rows = [{"sampler": s, "steps": n, "ssim": 1 / n} for s in SAMPLERS for n in study.STEPS]
+    chart = study.sampler_chart(rows, "ssim", 25.0)
+    assert [line.name for line in chart.lines] == list(SAMPLERS)
+    assert all(list(line.y) == [1 / n for n in study.STEPS] for line in chart.lines)
+    assert len({line.colour for line in chart.lines}) == len(SAMPLERS)
+    texts = {e.text for e in ET.fromstring(chart.to_svg()).iter() if e.tag.endswith("text")}
+    assert {"ssim over steps, white noise of 25", *SAMPLERS, *map(str, study.STEPS)} <= texts
