@@ -30,33 +30,39 @@ _OTHERS: Mapping[str, Callable[[list[str], EvalFlags], None]] = {
 }
 
 
+_Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="[SET]",
+        help="A set, all, blind, survey, aged, curves, bars, seeds. If none, sets are listed.",
+    ),
+]
+_Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PHOTO...]",
+        help="For blind: A, B (pipelines, or folders of finished pictures), photographs. "
+        "For survey: photographs. For aged: sound photographs, old ones. "
+        "For curves: folders of trainings. For bars, seeds: tables (JSON), or folders of them.",
+    ),
+]
+_Data = Annotated[
+    Path | None, typer.Option("--data", metavar="FOLDER", help="Pictures to measure on.")
+]
+_Rivals = Annotated[
+    Path | None,
+    typer.Option(
+        "--rivals", metavar="FOLDER", help="Published networks to measure too [$OLDFIX_RIVALS]."
+    ),
+]
+
+
 @flat
 def evaluate(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="[SET]",
-            help="A set, all, blind, survey, aged, curves, bars, seeds. If none, sets are listed.",
-        ),
-    ] = "",
-    shown: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[PHOTO...]",
-            help="For blind: A, B (pipelines, or folders of finished pictures), photographs. "
-            "For survey: photographs. For aged: sound photographs, old ones. "
-            "For curves: folders of trainings. For bars, seeds: tables (JSON), or folders of them.",
-        ),
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="FOLDER", help="Pictures to measure on.")
-    ] = None,
-    rivals: Annotated[
-        Path | None,
-        typer.Option(
-            "--rivals", metavar="FOLDER", help="Published networks to measure too [$OLDFIX_RIVALS]."
-        ),
-    ] = None,
+    name: _Name = "",
+    shown: _Words = None,
+    data: _Data = None,
+    rivals: _Rivals = None,
     *,
     flags: EvalFlags,
 ) -> None:
@@ -80,27 +86,24 @@ def evaluate(
 
     `eval seeds [TABLE...]` puts all systems side by side; what tables lack is measured on --data.
     """
+    flags.refuse_strays(name)
+    words = shown or []
     if name in _OTHERS:
         if data or rivals:
             raise UsageError(f"eval {name}: --data and --rivals go with sets; leave them out")
-        flags.refuse_strays(name)
-        _OTHERS[name](shown or [], flags)
-        return
-    if name == "seeds":
-        flags.refuse_strays(name)
-        compare_systems(shown or [], data, rivals, flags)
-        return
-    if shown:
+        _OTHERS[name](words, flags)
+    elif name == "seeds":
+        compare_systems(words, data, rivals, flags)
+    elif words:
         raise UsageError(
             f"eval {name}: takes one set; more words go with {', '.join(_OTHERS)}, seeds"
         )
-    flags.refuse_strays(name)
-    if not name:
+    elif not name:
         _list(as_json=flags.as_json)
-        return
-    if data is None:
+    elif data is None:
         raise UsageError(f"eval {name}: needs photographs; add --data FOLDER")
-    _measure(name, data, rivals, flags)
+    else:
+        _measure(name, data, rivals, flags)
 
 
 def _measure(name: str, data: Path, rivals: Path | None, flags: EvalFlags) -> None:

@@ -2,42 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from oldfix.cli.console import say, tell
-from oldfix.cli.options import Seed
+from oldfix.cli.options import Seed, flat
 from oldfix.errors import UsageError
 from oldfix.options import did_you_mean
 
+if TYPE_CHECKING:
+    from oldfix.training import TrainRequest
+    from oldfix.weights.card import WeightsCard
 
+
+@dataclass(frozen=True)
+class TrainFlags:
+    """How a network is trained, and where it goes."""
+
+    out: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run.")] = Path("runs")
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Time box of the whole run, not the recipe's.")
+    ] = None
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu"
+    seed: Seed = 0
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False
+    init: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None
+    workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 1
+    recipe: Annotated[
+        str | None, typer.Option(help="cpu or gpu; by default the one of the device.")
+    ] = None
+
+    def request(self, card: WeightsCard, data: Iterable[Path]) -> TrainRequest:
+        """Ask for a card's network, in a folder of its own."""
+        from oldfix.training import TrainRequest
+
+        values = vars(self) | {
+            "out": self.out / card.id,
+            "recipe": self.recipe or ("cpu" if self.device == "cpu" else "gpu"),
+        }
+        return TrainRequest(data=tuple(data), card=card, **values)
+
+
+@dataclass(frozen=True)
+class PackFlags:
+    """Writing the photographs into one file instead."""
+
+    pack: Annotated[
+        Path | None,
+        typer.Option(help="Only write the photographs into this .zip, to be given as --data."),
+    ] = None
+    max_side: Annotated[
+        int, typer.Option(min=64, help="With --pack: longer side of the photographs, in pixels.")
+    ] = 1024
+
+
+@flat
 def train(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Weights that can be trained.")],
     data: Annotated[
         list[Path],
         typer.Option("--data", metavar="FOLDER", help="Photographs; repeat for more."),
     ],
-    out: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run.")] = Path("runs"),
-    minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Time box of the whole run, not the recipe's.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu",
-    seed: Seed = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
-    init: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 1,
-    recipe: Annotated[
-        str | None, typer.Option(help="cpu or gpu; by default the one of the device.")
-    ] = None,
-    pack: Annotated[
-        Path | None,
-        typer.Option(help="Only write the photographs into this .zip, to be given as --data."),
-    ] = None,
-    max_side: Annotated[
-        int, typer.Option(min=64, help="With --pack: longer side of the photographs, in pixels.")
-    ] = 1024,
+    *,
+    flags: TrainFlags,
+    packing: PackFlags,
 ) -> None:
     """Train a small network on your photographs.
 
@@ -45,33 +77,21 @@ def train(
     """
     from oldfix.keys import resolve
     from oldfix.registry import discover
-    from oldfix.training import TrainRequest
 
     trainable = {card.id: card for card in discover().cards.values() if card.train}
     if name not in trainable:
         cure = did_you_mean(name, trainable) or f"; there are: {', '.join(trainable) or 'none'}"
         raise UsageError(f"train {name}: no weights of this name can be trained{cure}")
-    for path in (*data, *([init] if init else [])):
+    for path in (*data, *([flags.init] if flags.init else [])):
         if not path.exists():
             raise UsageError(f"train {name}: {path} does not exist; check the name")
-    if pack is not None:
-        _pack(data, pack, max_side)
+    if packing.pack is not None:
+        _pack(data, packing.pack, packing.max_side)
         return
-    folder = out / name
-    request = TrainRequest(
-        data=tuple(data),
-        out=folder,
-        minutes=minutes,
-        device=device,
-        seed=seed,
-        resume=resume,
-        init=init,
-        workers=workers,
-        recipe=recipe or ("cpu" if device == "cpu" else "gpu"),
-        card=trainable[name],
-    )
+    request = flags.request(trainable[name], data)
+    minutes = flags.minutes
     box = f"{minutes:g} minutes" if minutes else f"the minutes of recipe {request.recipe}"
-    tell(f"training {name} for {box} on {device}; log and checkpoint in {folder}")
+    tell(f"training {name} for {box} on {flags.device}; log and checkpoint in {request.out}")
     say(str(resolve(trainable[name].train)(request)))
 
 

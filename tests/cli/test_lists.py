@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from oldfix.cli.app import build_app
 from oldfix.cli.progress import Bars, shorten
+from oldfix.cli.train import TrainFlags
 from oldfix.events import StepFinished, StepProgress, StepStarted, Warned
 from oldfix.registry import discover
 
@@ -138,6 +139,19 @@ def test_train_calls_the_cards_function(cli: Cli, tmp_path: Path) -> None:
     result = cli("train", "kit-s", "--data", tmp_path, "--minutes", 3, "-o", tmp_path / "runs")
     assert result.exit_code == 0, result.stderr
     assert result.stdout.strip() == str(tmp_path / "runs" / "kit-s" / "trained-for-3.bin")
+
+
+@pytest.mark.parametrize(
+    ("flags", "recipe"),
+    [({}, "cpu"), ({"device": "cuda:1"}, "gpu"), ({"device": "cuda", "recipe": "cpu"}, "cpu")],
+)
+def test_all_flags_of_a_training_reach_it(flags: dict[str, str], recipe: str) -> None:
+    card = next(iter(discover().cards.values()))
+    given = {"minutes": 5.0, "seed": 3, "resume": True, "init": Path("a"), "workers": 4, **flags}
+    request = TrainFlags(out=Path("out"), **given).request(card, [Path("b"), Path("c")])
+    assert (request.data, request.out) == ((Path("b"), Path("c")), Path("out") / card.id)
+    assert (request.card, request.recipe) == (card, recipe)
+    assert all(getattr(request, name) == value for name, value in given.items())
 
 
 class TestAge:
