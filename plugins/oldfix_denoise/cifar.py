@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,5 +165,6 @@ def _left_out(kind: str, name: str, why: str) -> dict[str, Any]:
 
 def spread(pictures: _Pictures, limit: int) -> _Pictures:
     """At most so many pictures, at even distances."""
-    places: Sequence[int] = np.linspace(0, len(pictures) - 1, min(limit, len(pictures))).round()
-    return pictures[np.asarray(places, int)]
+    places = np.linspace(0, len(pictures) - 1, min(limit, len(pictures))).round()
+    chosen: _Pictures = pictures[places.astype(int)]
+    return chosen

@@ -57,7 +57,7 @@ def train_on_bank(
     request: TrainRequest,
     name: str,
     task_of: Callable[[PhotoPool, Autoencoder, Denoiser], BankTask],
-    **network: int,
+    **network: Any,
 ) -> Path:
     """Train a denoiser in the finished latent; writes ``NAME.safetensors`` and its figures.
 

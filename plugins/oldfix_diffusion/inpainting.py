@@ -35,7 +35,7 @@ class HoleBank:
     def drawn(cls, rng: np.random.Generator, count: int = 600) -> HoleBank:
         """Draw masks by the recipe "holes", each grown by up to three pixels."""
         grey = np.full((_SIDE_PX, _SIDE_PX, 3), 0.5, np.float32)
-        masks = []
+        masks: list[NDArray[np.uint8]] = []
         while len(masks) < count:
             gone = (age(grey, rng=rng, recipe="holes").defects >= _GONE).astype(np.uint8)
             size = int(rng.integers(1, 5))
@@ -52,7 +52,7 @@ class HoleBank:
         mask = self.masks[rng.integers(len(self.masks))]
         top, left = rng.integers(0, _SIDE_PX - CROP + 1, 2)
         part = np.rot90(mask[top : top + CROP, left : left + CROP], int(rng.integers(4)))
-        return part[:, ::-1] if rng.random() < 0.5 else part
+        return np.fliplr(part) if rng.random() < 0.5 else part
 
 
 def make_example(

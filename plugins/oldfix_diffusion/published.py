@@ -132,7 +132,9 @@ def _opened(folder: Path, kinds: Mapping[str, Callable[[Any], Published]]) -> Pu
         )
     except (OSError, ValueError) as error:
         raise WeightsError(f"{folder}: cannot be opened ({error}); copy it again") from error
-    return kinds[kind](pipeline).eval()
+    net = kinds[kind](pipeline)
+    net.eval()
+    return net
 
 
 def _checked(net: Published, folder: Path, known: int) -> Published:
@@ -184,7 +186,9 @@ def tiny_inpainting() -> Published:
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
     )
-    return Published(unet, autoencoder, {}, text=torch.randn(1, 4, 8)).eval()
+    net = Published(unet, autoencoder, {}, text=torch.randn(1, 4, 8))
+    net.eval()
+    return net
 
 
 def tiny_upscaling() -> Published:
@@ -199,7 +203,9 @@ def tiny_upscaling() -> Published:
         down_block_types=("DownBlock2D", "AttnDownBlock2D"),
         up_block_types=("AttnUpBlock2D", "UpBlock2D"),
     )
-    return Published(unet, autoencoder, {}).eval()
+    net = Published(unet, autoencoder, {})
+    net.eval()
+    return net
 
 
 _TINY_AUTOENCODER: Mapping[str, Any] = {

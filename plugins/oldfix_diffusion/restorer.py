@@ -99,7 +99,7 @@ class Restorer(nn.Module):  # type: ignore[misc]
             "head": [list(part) for part in head],
         }
         self.denoiser = Denoiser(channels, tuple(widths), tuple(blocks))
-        self.head = DetailHead(*(tuple(part) for part in head))
+        self.head = DetailHead(*head)
 
     def denoise(self, z: Tensor, holes: Tensor, t: Tensor | float) -> Tensor:
         """Predict ``z_0`` (N, channels, h, w) from ``z_t``; see `Denoiser.forward`."""

@@ -68,6 +68,16 @@ class _Task:
         """See `make_example`; a part of them is sound."""
         return make_example(self.pool, rng, sound=rng.random() < self.sound)
 
+    def loss(
+        self, net: nn.Module, batch: tuple[Tensor, ...]
+    ) -> tuple[Tensor, dict[str, float | Tensor]]:
+        """The loss of a batch, and figures for the log."""
+        raise NotImplementedError
+
+    def validate(self, net: nn.Module) -> dict[str, float]:
+        """How well a network does on the held-out examples; "score": higher is better."""
+        raise NotImplementedError
+
     def examples(self, device: torch.device) -> Iterator[tuple[Tensor, ...]]:
         """The held-out examples, eight at a time; the first eight are sound."""
         for part in zip(*(column.split(8) for column in self.held_out), strict=True):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 _Array = NDArray[np.float32]
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Window:
     height: int
     width: int
 
-    def of(self, plane: NDArray[np.generic], scale: int = 1) -> NDArray[np.generic]:
+    def of(self, plane: NDArray[_Kind], scale: int = 1) -> NDArray[_Kind]:
         """What lies beneath it, in a plane that is ``scale`` times larger (a view)."""
         rows = slice(self.top * scale, (self.top + self.height) * scale)
         return plane[rows, self.left * scale : (self.left + self.width) * scale]
@@ -83,10 +85,11 @@ def joined(
         view, beneath = place.of(total, scale), place.of(weights, scale)
         view += piece * weight
         beneath += weight
-    return np.divide(total, weights, out=total, where=weights > 0)
+    np.divide(total, weights, out=total, where=weights > 0)
+    return total
 
 
 def _tent(length: int) -> _Array:
     """Weights that fall from the middle towards both ends, never to zero."""
     position = np.arange(length, dtype=np.float32) + 0.5
-    return np.minimum(position, length - position) / np.float32(length)
+    return np.asarray(np.minimum(position, length - position) / length, np.float32)

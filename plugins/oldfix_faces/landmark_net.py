@@ -41,7 +41,7 @@ def close_up(points: NDArray[np.floating]) -> Alignment:
 def expected() -> NDArray[np.float64]:
     """Where the landmarks of an average face lie in its close-up: (5, 2), in pixels."""
     points = template(SIDE)
-    return (SIDE - 1) / 2 + ZOOM * (points - points.mean(axis=0))
+    return np.asarray((SIDE - 1) / 2 + ZOOM * (points - points.mean(axis=0)), np.float64)
 
 
 def eye_distance() -> float:

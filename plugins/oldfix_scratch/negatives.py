@@ -140,8 +140,8 @@ def _dots(canvas: Canvas, rng: Rng) -> None:
         _discs(canvas, places, radius)
         _keep_a_window(canvas, rng)
         return
-    turn = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.15) * np.arange(rng.integers(3, 16))
-    path = np.cumsum(gap * np.stack([np.cos(turn), np.sin(turn)], axis=1), axis=0)
+    turns = rng.uniform(0, 2 * np.pi) + rng.normal(0, 0.15) * np.arange(rng.integers(3, 16))
+    path = np.cumsum(gap * np.stack([np.cos(turns), np.sin(turns)], axis=1), axis=0)
     _discs(canvas, rng.uniform(0, [width, height]) + path - path.mean(axis=0), radius)
 
 
