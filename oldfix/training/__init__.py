@@ -18,6 +18,7 @@ from oldfix.training.pack import pack
 from oldfix.training.pool import PhotoPool
 from oldfix.training.publish import publish
 from oldfix.training.recipes import Phase, TrainingRecipe, read_recipe
+from oldfix.training.samples import stacked
 from oldfix.training.settings import Settings, Task, TrainRequest
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "pack",
     "publish",
     "read_recipe",
+    "stacked",
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from oldfix.errors import OldfixError
@@ -57,6 +58,16 @@ def to_device(batch: tuple[torch.Tensor, ...], device: torch.device) -> tuple[to
         return value.permute(0, 3, 1, 2) if value.ndim == 4 else value
 
     return tuple(move(value) for value in batch)
+
+
+def stacked(samples: Iterable[Sequence[NDArray[Any]]]) -> tuple[torch.Tensor, ...]:
+    """Put samples into one batch, as `Task.sample` gives them: those held out, say.
+
+    Returns:
+        One tensor for each array of a sample, of its type; (H, W, C) becomes (N, C, H, W).
+    """
+    columns = (torch.from_numpy(np.stack(column)) for column in zip(*samples, strict=True))
+    return tuple(c.permute(0, 3, 1, 2) if c.ndim == 4 else c for c in columns)
 
 
 class _Samples(Dataset[Any]):  # type: ignore[misc]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from oldfix import compat
+from oldfix.training import judged_by
 
 #: Weight of the discriminator's own loss in the sum. AdamW does not see it, the clipping does.
 _OWN = 0.02
@@ -40,9 +40,8 @@ class Adversary(nn.Module):  # type: ignore[misc]
             made: (N, 2, h, w) predicted chroma.
             true: (N, 2, h, w) true chroma.
         """
-        fixed = {name: v.detach().clone() for name, v in self.judge.state_dict().items()}
         shown = torch.cat([light, made], dim=1)
-        fooling = self.game(functional_call(self.judge, fixed, (shown,)), True)
+        fooling = self.game(judged_by(self.judge)(shown), True)
         caught = self.game(self.judge(shown.detach()), False)
         caught = caught + self.game(self.judge(torch.cat([light, true], dim=1)), True)
         return fooling, _OWN * caught

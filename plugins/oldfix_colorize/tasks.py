@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from oldfix.degrade import age, load_recipe
-from oldfix.training import PhotoPool
+from oldfix.training import PhotoPool, stacked
 from oldfix_colorize import losses
 from oldfix_colorize.adversary import Adversary
 from oldfix_colorize.net import PikFix
@@ -66,19 +66,9 @@ def system_of(net: nn.Module) -> PikFix:
 
 
 class RestorationTask:
-    """Teaches the restoration sub-network alone, on crops at full size: ``L1 + (1 - SSIM)``.
+    """Teaches the restoration sub-network alone, on crops at full size: ``L1 + (1 - SSIM)``."""
 
-    ``weights`` are those of the colour objective; nothing here asks for them.
-    """
-
-    def __init__(
-        self,
-        net: PikFix,
-        pool: PhotoPool,
-        seed: int = 0,
-        size: int = 96,
-        weights: Weights | None = None,
-    ) -> None:
+    def __init__(self, net: PikFix, pool: PhotoPool, seed: int = 0, size: int = 96) -> None:
         self.net: nn.Module = net
         net.requires_grad_(False)
         net.restoration.requires_grad_(True)
@@ -86,8 +76,7 @@ class RestorationTask:
         self.size = size
         self.recipes = (load_recipe("old-photo-no-tone"), load_recipe(DAMAGE))
         rng = np.random.default_rng(seed)
-        drawn = zip(*(self.drawn(held, rng) for _ in range(_VALIDATED)), strict=True)
-        self.held = tuple(torch.from_numpy(np.stack(p)).permute(0, 3, 1, 2) for p in drawn)
+        self.held = stacked(self.drawn(held, rng) for _ in range(_VALIDATED))
 
     def drawn(self, pool: PhotoPool, rng: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
         """Damaged luminance and what it should be, (S, S, 1) each."""
@@ -118,6 +107,7 @@ class RestorationTask:
 class ColourTask:
     """Teaches similarity and colorization, with and without a reference."""
 
+    #: Whether luminance comes damaged and is repaired first; the game is played only then.
     repaired = False
 
     def __init__(
@@ -138,11 +128,10 @@ class ColourTask:
         self.views = Views(kept, size, damage=damage)
         held_views = Views(held, size, with_reference=1, foreign=0, jittered=0, damage=damage)
         rng = np.random.default_rng(seed)
-        self.held = tuple(
-            torch.from_numpy(np.stack(planes)).permute(0, 3, 1, 2)
-            for planes in zip(*(held_views.draw(rng)[:4] for _ in range(_VALIDATED)), strict=True)
-        )
+        self.held = stacked(held_views.draw(rng)[:4] for _ in range(_VALIDATED))
         self.rarity = self.rarities(rng)
+        if self.repaired and self.weights.adversarial:
+            self.net = Game(net)
 
     def sample(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
         """One example, its chroma at half the size."""
@@ -197,8 +186,7 @@ class ColourTask:
 
     def rarities(self, rng: np.random.Generator, share: float = 0.9) -> Tensor:
         """Return the weight of each colour bin: rare ones count more, 1 on average."""
-        drawn = [self.views.draw(rng).chroma for _ in range(_PRIOR_SAMPLES)]
-        chroma = torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2)
+        (chroma,) = stacked((self.views.draw(rng).chroma,) for _ in range(_PRIOR_SAMPLES))
         classes = system_of(self.net).colorization.classes(functional.avg_pool2d(chroma, 8))
         frequency = classes.mean(dim=(0, 2, 3))
         weight = 1 / ((1 - share) * frequency + share / len(frequency))
@@ -224,18 +212,6 @@ class JointTask(ColourTask):
     """Teaches all three end to end: damaged luminance in, repaired luminance and chroma out."""
 
     repaired = True
-
-    def __init__(
-        self,
-        net: PikFix,
-        pool: PhotoPool,
-        seed: int = 0,
-        size: int = 112,
-        weights: Weights | None = None,
-    ) -> None:
-        super().__init__(net, pool, seed, size, weights)
-        if self.weights.adversarial:
-            self.net = Game(net)
 
     def loss(self, net: nn.Module, batch: tuple[Tensor, ...]) -> tuple[Tensor, Figures]:
         """The colour loss of what was repaired, plus the published loss of the repair."""

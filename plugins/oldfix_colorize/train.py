@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,12 +16,6 @@ from oldfix_colorize.tasks import ColourTask, JointTask, RestorationTask, Weight
 
 NAME = "pikfix-s"
 _RECIPES = Path(__file__).with_name("training.toml")
-#: Phases that a recipe may have, in any order.
-_TASKS: dict[str, type[RestorationTask] | type[ColourTask]] = {
-    "restoration": RestorationTask,
-    "colour": ColourTask,
-    "joint": JointTask,
-}
 
 
 def train(request: TrainRequest) -> Path:
@@ -37,9 +33,15 @@ def train(request: TrainRequest) -> Path:
     weights = Weights(**table.pop("weights", {}))
     net = PikFix(**table)
     _start(net, request.init)
+    # Phases that a recipe may have, in any order.
+    tasks: dict[str, Callable[[PikFix, PhotoPool, int], RestorationTask | ColourTask]] = {
+        "restoration": RestorationTask,
+        "colour": partial(ColourTask, weights=weights),
+        "joint": partial(JointTask, weights=weights),
+    }
     figures: dict[str, float] = {}
     for name, phase in recipe.phases.items():
-        task = _TASKS[name](net, photographs, request.seed, weights=weights)
+        task = tasks[name](net, photographs, request.seed)
         part = replace(recipe.part(request, name), init=None)
         trained = fit(task, phase.settings, part)
         net.load_state_dict(system_of(trained).state_dict())

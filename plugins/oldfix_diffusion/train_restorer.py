@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oldfix import between
-from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
+from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe, stacked
 from oldfix_diffusion.examples import make_example
 from oldfix_diffusion.net import Autoencoder
 from oldfix_diffusion.restorer import Restorer, holes_of
@@ -56,13 +56,9 @@ class _Task:
         self.pool, validation = photographs.split()
         self.latent = latent.requires_grad_(False)
         self.net = net
-        examples = [
+        self.held_out = stacked(
             make_example(validation, np.random.default_rng([7, i]), sound=i < 8) for i in range(64)
-        ]
-        self.held_out = [
-            torch.from_numpy(np.stack(column)).permute(0, 3, 1, 2)
-            for column in zip(*examples, strict=True)
-        ]
+        )
 
     def sample(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
         """See `make_example`; a part of them is sound."""

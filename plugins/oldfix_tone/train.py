@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oldfix.degrade import Recipe, age, load_recipe
-from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
+from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe, stacked
 from oldfix_tone.correction import LUMA, Correction, with_saturation
 from oldfix_tone.net import SIDE, ToneNet
 
@@ -82,10 +82,7 @@ class ToneTask:
 
     def validate(self, net: nn.Module) -> Mapping[str, float]:
         """Mean CIELAB distance from the sound tone: before, after, and of sound pictures."""
-        aged, sound = (
-            torch.from_numpy(np.stack(part)).permute(0, 3, 1, 2)
-            for part in zip(*self._validation, strict=True)
-        )
+        aged, sound = stacked(self._validation)
         with torch.no_grad():
             before, after = (
                 lab_distance(aged, sound),

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from oldfix import UsageError
 from oldfix.degrade import age
-from oldfix.training import PhotoPool
+from oldfix.training import PhotoPool, stacked
 from oldfix_triplet.marks import hidden
 
 _Image = NDArray[np.float32]
@@ -111,12 +110,12 @@ def held_pairs(
     domains: Domains, number: int, recipes: Mapping[str, float] = RECIPES
 ) -> tuple[Tensor, Tensor, Tensor]:
     """So many pairs, always the same: x, y (N, 3, CROP, CROP) and mask (N, 1, CROP, CROP)."""
-    pairs = [domains.pair(np.random.default_rng([7, i]), recipes) for i in range(number)]
-    x, y, mask = (torch.from_numpy(np.stack(c)) for c in zip(*pairs, strict=True))
-    return x.permute(0, 3, 1, 2), y.permute(0, 3, 1, 2), mask.permute(0, 3, 1, 2)
+    rngs = (np.random.default_rng([7, i]) for i in range(number))
+    x, y, mask = stacked(domains.pair(rng, recipes) for rng in rngs)
+    return x, y, mask
 
 
 def held_real(domains: Domains, number: int) -> Tensor:
     """So many crops of domain r, always the same, (N, 3, CROP, CROP)."""
-    crops = [domains.real_old(np.random.default_rng([8, i])) for i in range(number)]
-    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
+    rngs = (np.random.default_rng([8, i]) for i in range(number))
+    return stacked((domains.real_old(rng),) for rng in rngs)[0]

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from oldfix import UsageError
-from oldfix.training import PhotoPool
+from oldfix.training import PhotoPool, stacked
 from oldfix_triplet.examples import Domains
 from oldfix_triplet.gap import domain_accuracy, squared_mmd
 from oldfix_triplet.mapping import load as load_mapping
@@ -100,15 +100,14 @@ def _halves(clean: Path, real: Path | None) -> tuple[Domains, Domains]:
 
 def _real(halves: tuple[Domains, Domains], count: int, seed: int) -> Tensor:
     """Crops of r (count, 3, CROP, CROP), in turns from either half's photographs."""
-    crops = [halves[i % 2].real_old(np.random.default_rng([seed, 0, i])) for i in range(count)]
-    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
+    rngs = (np.random.default_rng([seed, 0, i]) for i in range(count))
+    return stacked((halves[i % 2].real_old(rng),) for i, rng in enumerate(rngs))[0]
 
 
 def _pairs(halves: tuple[Domains, Domains], count: int, seed: int) -> tuple[Tensor, ...]:
     """As many x, y and masks, in the same turns."""
-    pairs = [halves[i % 2].pair(np.random.default_rng([seed, 1, i])) for i in range(count)]
-    columns = (torch.from_numpy(np.stack(c)) for c in zip(*pairs, strict=True))
-    return tuple(column.permute(0, 3, 1, 2) for column in columns)
+    rngs = (np.random.default_rng([seed, 1, i]) for i in range(count))
+    return stacked(halves[i % 2].pair(rng) for i, rng in enumerate(rngs))
 
 
 def table(rows: Sequence[Row]) -> str:

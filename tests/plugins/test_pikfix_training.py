@@ -224,6 +224,7 @@ def test_the_last_stage_may_be_a_game():
     assert isinstance(task.net, Game) and task.net.system is net
     loss, _ = task.loss(task.net, stacked(task, 2))
     loss.backward()
+    assert ColourTask(net, pool(), size=64, weights=Weights(adversarial=0.5)).net is net
     judge = list(task.net.adversary.parameters())
     assert all(p.grad is not None for p in judge) and net.restoration.last.weight.grad is not None
 

@@ -19,7 +19,7 @@ from oldfix import EnvironmentProblem, OldfixError, UsageError, write_network
 from oldfix.training import Settings, TrainRequest, fit
 from oldfix.training.ema import averaged
 from oldfix.training.loop import rate
-from oldfix.training.samples import batches, to_device
+from oldfix.training.samples import batches, stacked, to_device
 from oldfix.training.threads import ThreadChoice
 
 SETTINGS = Settings(batch=4, learning_rate=0.02, warmup=5, ema=0.9, log_every=1, steps=20)
@@ -216,3 +216,11 @@ def test_threads_are_given_back() -> None:
     choice.close()
     assert torch.get_num_threads() == before
     assert set(calls) <= {1, before}
+
+
+def test_samples_are_stacked_column_by_column_with_channels_before_rows() -> None:
+    images = [np.full((2, 3, 4), n, np.float32) for n in range(5)]
+    values, marks = stacked((image, np.array([n], np.uint8)) for n, image in enumerate(images))
+    assert (values.shape, values.dtype) == ((5, 4, 2, 3), torch.float32)
+    assert (marks.shape, marks.dtype) == ((5, 1), torch.uint8)
+    assert values[:, 0, 0, 0].tolist() == marks[:, 0].tolist() == [0, 1, 2, 3, 4]
