@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from oldfix.pipeline import Pipeline as Pipeline, Step as Step
     from oldfix.plan import Plan as Plan
     from oldfix.registry import Registry as Registry, discover as discover
+    from oldfix.resizing import check_enlargement as check_enlargement
     from oldfix.runner import Runner as Runner
     from oldfix.stage import (
         NO_WEIGHTS as NO_WEIGHTS,
@@ -90,6 +91,7 @@ _HOMES = {
     "oldfix.options": ("Field", "Options"),
     "oldfix.keys": ("DEFECTS", "FACES", "IMAGE", "LIBRARY", "REFERENCES", "Face", "Key"),
     "oldfix.photo": ("Meta", "Photo"),
+    "oldfix.resizing": ("check_enlargement",),
     "oldfix.stage": ("NO_WEIGHTS", "Context", "Model", "StageSpec"),
     "oldfix.weights.card": ("Part", "WeightsCard", "read_cards"),
     "oldfix.engine.blocks": ("Residual", "ResidualTrunk"),

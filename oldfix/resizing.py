@@ -1,9 +1,10 @@
-"""How what a photograph holds follows the size of its image."""
+"""How what a photograph holds follows the size of its image, and how large that may become."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from oldfix.errors import StageError
 from oldfix.keys import Face
 
 
@@ -41,3 +42,27 @@ def resize_faces(value: Any, old: tuple[int, int], new: tuple[int, int]) -> Any:
         return Face((x0, y0, x1, y1), face.score, move(face.points))
 
     return tuple(scaled(face) for face in value)
+
+
+def check_enlargement(
+    size: tuple[int, int], factor: int, *, max_megapixels: float, bytes_per_pixel: int
+) -> None:
+    """Refuse to make a picture that memory may not hold, before anything is computed.
+
+    Args:
+        size: (height, width) of the picture as it is.
+        factor: how many times larger it shall be.
+        max_megapixels: the option of the stage; the largest picture it may make.
+        bytes_per_pixel: memory that the stage needs for each pixel of the larger picture.
+
+    Raises:
+        StageError: the picture would be larger.
+    """
+    height, width = (factor * side for side in size)
+    megapixels = height * width / 1e6
+    if megapixels > max_megapixels:
+        raise StageError(
+            f"would make {width} x {height} pixels, {megapixels:.3g} megapixels, and "
+            f"max_megapixels is {max_megapixels:g}; set it higher if memory allows (it takes "
+            f"about {bytes_per_pixel * megapixels / 1000:.2g} GB), or make the factor smaller"
+        )

@@ -62,6 +62,9 @@ class UpscaleOptions(_WalkOptions):
 
     factor: int = Field(2, ge=2, le=4, multiple_of=2, description="how many times larger: 2 or 4")
     model: str = Field("auto", description="weights, or the folder of a pipeline you have")
+    max_megapixels: float = Field(
+        100, gt=0, description="refuse to make a picture larger than this; it is held in memory"
+    )
 
 
 RESTORE = StageSpec(

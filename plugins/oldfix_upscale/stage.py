@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import FACES, IMAGE, NO_WEIGHTS, Context, Photo, StageError
+from oldfix import FACES, IMAGE, NO_WEIGHTS, Context, Photo, StageError, check_enlargement
 from oldfix_upscale import UpscaleOptions
 from oldfix_upscale.faces import spare
 
@@ -14,6 +14,8 @@ Array = NDArray[np.float32]
 
 #: Factor -> method of `oldfix_upscale.enlarger.Enlarger`, as the cards list them.
 _PARTS = {2: "twice", 4: "four_times"}
+#: Memory for each pixel made: the result, what is being joined or clipped, and the small picture.
+_BYTES_PER_PIXEL = 28
 
 
 def upscale(photo: Photo, options: UpscaleOptions, ctx: Context) -> Photo:
@@ -24,7 +26,12 @@ def upscale(photo: Photo, options: UpscaleOptions, ctx: Context) -> Photo:
             not made for the factor.
     """
     image, factor = photo[IMAGE], options.factor
-    _check_size(image, options)
+    check_enlargement(
+        photo.size,
+        factor,
+        max_megapixels=options.max_megapixels,
+        bytes_per_pixel=_BYTES_PER_PIXEL,
+    )
     if options.model == NO_WEIGHTS:
         ctx.note(method="Lanczos", factor=factor)
         return photo.put(IMAGE, lanczos(image, factor))
@@ -50,14 +57,3 @@ def lanczos(image: Array, factor: int) -> Array:
     """Enlarge (H, W, 3) in [0, 1] by Lanczos over 8x8 pixels, held in [0, 1]."""
     enlarged = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_LANCZOS4)
     return np.asarray(np.clip(enlarged, 0, 1, out=enlarged), np.float32)
-
-
-def _check_size(image: Array, options: UpscaleOptions) -> None:
-    height, width = (options.factor * side for side in image.shape[:2])
-    megapixels = height * width / 1e6
-    if megapixels > options.max_megapixels:
-        raise StageError(
-            f"would make {width} x {height} pixels, {megapixels:.3g} megapixels, and "
-            f"max_megapixels is {options.max_megapixels:g}; set it higher if memory allows "
-            f"(about {12 * megapixels / 1000:.1f} GB for the picture alone), or the factor lower"
-        )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from oldfix import DEFECTS, FACES, IMAGE, Face, Photo
+from oldfix import DEFECTS, FACES, IMAGE, Face, Photo, StageError, check_enlargement
 from oldfix.errors import PipelineError
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import discover
@@ -124,6 +124,33 @@ def test_enlarging_takes_everything_along(factor: int) -> None:
     assert after[DEFECTS].shape == after.size
     assert after[DEFECTS][11 * factor, 7 * factor] == 1
     np.testing.assert_allclose(after[FACES][0].points, (points + 0.5) * factor - 0.5, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", ["auto", "ldm-sr-x4"])
+def test_a_picture_too_large_for_memory_is_refused_before_weights_are_opened(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*_: object) -> None:
+        raise AssertionError("weights were opened")
+
+    monkeypatch.setattr("oldfix.runner.StepContext.model", opened)
+    photo, how = example_photo(60, 40), {"factor": 4, "max_megapixels": 0.038}
+    with pytest.raises(
+        StageError, match=r"160 x 240 pixels, 0\.0384 megapixels.*0\.038; set it higher.*smaller"
+    ):
+        run(photo, "upscale-diffusion", model=model, **how)
+
+
+def test_a_scan_of_24_megapixels_may_be_enlarged_twice_and_not_four_times() -> None:
+    most = discover().stages["upscale-diffusion"].options().max_megapixels
+    check_enlargement((4000, 6000), 2, max_megapixels=most, bytes_per_pixel=70)
+    with pytest.raises(StageError, match="it takes about 27 GB"):
+        check_enlargement((4000, 6000), 4, max_megapixels=most, bytes_per_pixel=70)
+
+
+def test_a_picture_of_just_the_size_allowed_is_made() -> None:
+    after = run(example_photo(60, 40), "upscale-diffusion", max_megapixels=0.0096)
+    assert after.size == (120, 80)
 
 
 def test_three_times_larger_is_refused() -> None:
