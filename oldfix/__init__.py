@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from oldfix.engine.filling import fill_narrow as fill_narrow
     from oldfix.engine.living import LivingSiLU as LivingSiLU
     from oldfix.engine.samplers import SAMPLERS as SAMPLERS, between as between
-    from oldfix.engine.tensors import read_network as read_network, write_network as write_network
+    from oldfix.engine.tensors import (
+        fill_from_checkpoint as fill_from_checkpoint,
+        load_network as load_network,
+        read_network as read_network,
+        write_network as write_network,
+    )
     from oldfix.engine.timed import (
         TimedResidual as TimedResidual,
         TimedUNet as TimedUNet,
@@ -98,7 +103,12 @@ _HOMES = {
     "oldfix.engine.filling": ("fill_narrow",),
     "oldfix.engine.living": ("LivingSiLU",),
     "oldfix.engine.samplers": ("SAMPLERS", "between"),
-    "oldfix.engine.tensors": ("read_network", "write_network"),
+    "oldfix.engine.tensors": (
+        "fill_from_checkpoint",
+        "load_network",
+        "read_network",
+        "write_network",
+    ),
     "oldfix.engine.timed": ("TimeEmbedding", "TimedResidual", "TimedUNet"),
     "oldfix.hookspecs": ("hookimpl",),
     "oldfix.registry": ("Registry", "discover"),

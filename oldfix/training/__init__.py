@@ -12,7 +12,7 @@ Nothing here prints; figures go into CSV files in the output folder and to the l
 """
 
 from oldfix.training.adversarial import judged_by
-from oldfix.training.companion import installed
+from oldfix.training.companion import installed, start_from
 from oldfix.training.loop import fit
 from oldfix.training.pack import pack
 from oldfix.training.pool import PhotoPool
@@ -35,4 +35,5 @@ __all__ = [
     "publish",
     "read_recipe",
     "stacked",
+    "start_from",
 ]

@@ -1,9 +1,14 @@
-"""Networks that another network's training builds on."""
+"""Finished networks that a training builds on: others, or the one that it goes on with."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from safetensors import SafetensorError
+from torch import nn
+
+from oldfix.engine.tensors import read_network
+from oldfix.errors import UsageError
 from oldfix.weights.card import WeightsCard
 from oldfix.weights.store import Store
 
@@ -15,3 +20,16 @@ def installed(card: WeightsCard) -> Path:
         WeightsError: it is not installed, or is not the file the card describes.
     """
     return Store().verify(card)
+
+
+def start_from(net: nn.Module, path: Path) -> None:
+    """Give a network the tensors of a weights file, to be trained further.
+
+    Raises:
+        UsageError: the file cannot be read, or belongs to another network.
+    """
+    try:
+        net.load_state_dict(read_network(path)[1])
+    except (RuntimeError, OSError, SafetensorError) as error:
+        line = str(error).splitlines()[0]
+        raise UsageError(f"{path}: does not fit this network ({line}); leave out --init") from error

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 
 from oldfix.engine.living import strain_of
-from oldfix.engine.tensors import read_network
 from oldfix.errors import EnvironmentProblem, OldfixError, UsageError
 from oldfix.training import checkpoint
 from oldfix.training.checkpoint import Progress, State
+from oldfix.training.companion import start_from
 from oldfix.training.ema import averaged
 from oldfix.training.log import CsvLog
 from oldfix.training.samples import batches, to_device
@@ -64,7 +63,7 @@ class _Run:
         _make_folder(request.out)
         torch.manual_seed(request.seed)
         if request.init is not None:
-            _initialise(task.net, request.init)
+            start_from(task.net, request.init)
         self.state = _state(task.net.to(self.device), settings)
         self.file = request.out / "checkpoint.pt"
         if request.resume and self.file.is_file():
@@ -210,12 +209,3 @@ def _make_folder(path: Path) -> None:
     except OSError as error:
         why = error.strerror or error
         raise UsageError(f"{path}: cannot be made ({why}); choose another folder with -o") from None
-
-
-def _initialise(net: torch.nn.Module, path: Path) -> None:
-    try:
-        net.load_state_dict(read_network(path)[1])
-    except (RuntimeError, OSError, SafetensorError) as error:
-        raise UsageError(
-            f"{path}: does not fit this network ({error}); leave out --init"
-        ) from error

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oldfix import read_network
+from oldfix import load_network
 from oldfix_colorize.colorization import Colorization, Prediction
 from oldfix_colorize.restoration import Restoration
 from oldfix_colorize.similarity import Similarity
@@ -91,12 +91,12 @@ class PikFix(nn.Module):  # type: ignore[misc]
 
 
 def load(path: Path) -> PikFix:
-    """Build the network that a safetensors file describes, with its weights."""
-    config, state = read_network(path)
-    net = PikFix(**config)
-    net.load_state_dict(state)
-    net.eval()
-    return net
+    """Build the network that a safetensors file describes, with its weights.
+
+    Raises:
+        WeightsError: the file cannot be read, or belongs to another network.
+    """
+    return load_network(path, PikFix, "a Pik-Fix system")
 
 
 def tiny() -> PikFix:

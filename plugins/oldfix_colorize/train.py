@@ -9,8 +9,7 @@ from pathlib import Path
 
 import torch
 
-from oldfix import UsageError, read_network
-from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
+from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe, start_from
 from oldfix_colorize.net import PikFix
 from oldfix_colorize.tasks import ColourTask, JointTask, RestorationTask, Weights, system_of
 
@@ -32,7 +31,8 @@ def train(request: TrainRequest) -> Path:
     table = dict(recipe.network)
     weights = Weights(**table.pop("weights", {}))
     net = PikFix(**table)
-    _start(net, request.init)
+    if request.init is not None:
+        start_from(net, request.init)
     # Phases that a recipe may have, in any order.
     tasks: dict[str, Callable[[PikFix, PhotoPool, int], RestorationTask | ColourTask]] = {
         "restoration": RestorationTask,
@@ -49,14 +49,3 @@ def train(request: TrainRequest) -> Path:
             told = task.validate(net.eval())
         figures |= {f"{name}_{key}": round(value, 4) for key, value in told.items()}
     return publish(net, request, NAME, recipe=recipe, figures=figures, photographs=photographs)
-
-
-def _start(net: PikFix, path: Path | None) -> None:
-    """Take the weights of a file for all phases, not only for the first."""
-    if path is None:
-        return
-    try:
-        net.load_state_dict(read_network(path)[1])
-    except RuntimeError as error:
-        line = str(error).splitlines()[0]
-        raise UsageError(f"{path}: does not fit this network ({line}); leave out --init") from None

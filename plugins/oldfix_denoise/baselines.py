@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import WeightsError, read_network
+from oldfix import load_network
 
 
 class DnCNN(nn.Module):  # type: ignore[misc]
@@ -149,15 +149,7 @@ def tiny_nlrn() -> NLRN:
 
 
 def _loaded(kind: type[_Baseline], path: Path) -> _Baseline:
-    config, state = read_network(path)
-    try:
-        net = kind(**config)
-        net.load_state_dict(state)
-    except (TypeError, RuntimeError) as error:
-        line = str(error).splitlines()[0]
-        raise WeightsError(f"{path}: is not a {kind.__name__} ({line}); get it anew") from None
-    net.eval()
-    return net
+    return load_network(path, kind, f"a {kind.__name__}")
 
 
 def _stirred(kind: type[_Baseline], **arguments: int) -> _Baseline:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import TimedUNet, read_network
+from oldfix import TimedUNet, load_network
 
 #: A network of the size that arXiv 2305.04457 may have used: full resolution, four levels. The
 #: paper's own widths could not be verified, so this stands for its kind, not for its table.
@@ -63,13 +63,9 @@ def load(path: Path) -> PixelDenoiser:
     """Read a `PixelDenoiser` from a weights file.
 
     Raises:
-        RuntimeError: the file's tensors do not fit the network.
+        WeightsError: the file cannot be read, or belongs to another network.
     """
-    config, state = read_network(path)
-    net = PixelDenoiser(**config)
-    net.load_state_dict(state)
-    net.eval()
-    return net
+    return load_network(path, PixelDenoiser, "a denoiser of pixels")
 
 
 def tiny() -> PixelDenoiser:

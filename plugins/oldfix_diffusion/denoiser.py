@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from oldfix import TimedUNet, read_network
+from oldfix import TimedUNet, load_network
 from oldfix_diffusion.net import FACTOR
 
 
@@ -55,12 +55,12 @@ class Denoiser(TimedUNet):
 
 
 def load_denoiser(path: Path) -> Denoiser:
-    """Read a `Denoiser` from a weights file."""
-    config, state = read_network(path)
-    net = Denoiser(**config)
-    net.load_state_dict(state)
-    net.eval()
-    return net
+    """Read a `Denoiser` from a weights file.
+
+    Raises:
+        WeightsError: the file cannot be read, or belongs to another network.
+    """
+    return load_network(path, Denoiser, "a denoiser of latents")
 
 
 def tiny_upscaler() -> Denoiser:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import ResidualTrunk, read_network
+from oldfix import ResidualTrunk, load_network
 
 #: Side of the square of pixels that one latent position stands for.
 FACTOR = 4
@@ -58,12 +58,12 @@ class Autoencoder(nn.Module):  # type: ignore[misc]
 
 
 def load_autoencoder(path: Path) -> Autoencoder:
-    """Read an `Autoencoder` from a weights file."""
-    config, state = read_network(path)
-    net = Autoencoder(**config)
-    net.load_state_dict(state)
-    net.eval()
-    return net
+    """Read an `Autoencoder` from a weights file.
+
+    Raises:
+        WeightsError: the file cannot be read, or belongs to another network.
+    """
+    return load_network(path, Autoencoder, "an autoencoder")
 
 
 def tiny_autoencoder() -> Autoencoder:

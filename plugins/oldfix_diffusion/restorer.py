@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import LivingSiLU, Residual, read_network
+from oldfix import LivingSiLU, Residual, load_network
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.net import FACTOR
 
@@ -118,12 +118,12 @@ def holes_of(mask: Tensor) -> Tensor:
 
 
 def load_restorer(path: Path) -> Restorer:
-    """Read a `Restorer` from a weights file."""
-    config, state = read_network(path)
-    net = Restorer(**config)
-    net.load_state_dict(state)
-    net.eval()
-    return net
+    """Read a `Restorer` from a weights file.
+
+    Raises:
+        WeightsError: the file cannot be read, or belongs to another network.
+    """
+    return load_network(path, Restorer, "a restorer")
 
 
 def tiny_restorer() -> Restorer:

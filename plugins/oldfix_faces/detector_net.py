@@ -8,6 +8,7 @@ pre- and postprocessing guess ranges. What the numbers mean is decoded in `oldfi
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oldfix import WeightsError, compat, read_network
+from oldfix import compat, fill_from_checkpoint, load_network
 
 #: Strides of the three levels, and anchors in each of their cells.
 STRIDES = (8, 16, 32)
@@ -81,18 +82,9 @@ def load(path: Path) -> FaceDetector:
     """Load a network written by `oldfix.write_network`.
 
     Raises:
-        WeightsError: the file belongs to another network.
+        WeightsError: the file cannot be read, or belongs to another network.
     """
-    config, state = read_network(path)
-    try:
-        net = FaceDetector(**config)
-        net.load_state_dict(state)
-    except (TypeError, RuntimeError, NotImplementedError) as error:
-        raise WeightsError(
-            f"{path}: is not a face detector ({_first_line(error)}); pull or train it again"
-        ) from error
-    net.eval()
-    return net
+    return load_network(path, FaceDetector, "a face detector")
 
 
 def load_published_mobile(path: Path) -> FaceDetector:
@@ -121,20 +113,14 @@ def tiny() -> FaceDetector:
 
 def _load_published(path: Path, network: str) -> FaceDetector:
     net = FaceDetector(network)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        state = {name.removeprefix("module."): value for name, value in state.items()}
-        net.retinaface.load_state_dict(state)
-    except Exception as error:
-        raise WeightsError(
-            f"{path}: is not a RetinaFace {network} file ({_first_line(error)}); pull it again"
-        ) from error
+    fill_from_checkpoint(net.retinaface, path, f"a RetinaFace {network} file", without_wrapper)
     net.eval()
     return net
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def without_wrapper(saved: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors by the names that they have outside of a network spread over several GPUs."""
+    return {name.removeprefix("module."): value for name, value in saved.items()}
 
 
 @cache

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from oldfix import WeightsError, compat, discover
+from oldfix import WeightsError, compat, discover, fill_from_checkpoint
 from oldfix.training import installed
+from oldfix_faces.detector_net import without_wrapper
 
 #: Role of cards whose networks tell people apart: (N, 1, 128, 128) grey in [-1, 1] to numbers.
 IDENTITY = "identify-faces"
@@ -70,13 +71,8 @@ def load_arcface(path: Path) -> nn.Module:
     net = compat.load("gfpgan.archs.arcface_arch:ResNetArcFace")(
         "IRBlock", [2, 2, 2, 2], use_se=False
     )
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        net.load_state_dict({key.removeprefix("module."): value for key, value in state.items()})
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path}: is not ArcFace's ResNet-18 ({reason})") from error
-    return net.eval()
+    fill_from_checkpoint(net, path, "ArcFace's ResNet-18", without_wrapper)
+    return net
 
 
 def perceptual_loss() -> nn.Module | None:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix import read_network
+from oldfix import load_network
 from oldfix_faces.align import Alignment, align, template
 
 #: Side of the close-up, in pixels, and how much closer it is than an aligned face.
@@ -86,12 +86,9 @@ def load(path: Path) -> LandmarkNet:
     """Build the network that a file holds.
 
     Raises:
-        RuntimeError: the file's tensors do not fit the network.
+        WeightsError: the file cannot be read, or belongs to another network.
     """
-    config, state = read_network(path)
-    net = LandmarkNet(tuple(config["widths"]))
-    net.load_state_dict(state)
-    return net
+    return load_network(path, LandmarkNet, "a network of landmarks")
 
 
 def tiny() -> LandmarkNet:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oldfix import WeightsError, compat
+from oldfix import compat, fill_from_checkpoint
 
 #: Constructor arguments of the published network.
 PUBLISHED: dict[str, Any] = {"in_size": 512, "out_size": 512, "parsing_ch": 19}
@@ -73,11 +73,7 @@ def load_checkpoint(path: Path, arguments: dict[str, Any]) -> FaceParser:
         WeightsError: the file holds something other than tensors, or another network.
     """
     net = FaceParser(**arguments)
-    try:
-        net.parsenet.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:
-        line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"{path}: is not a ParseNet file ({line}); pull it again") from error
+    fill_from_checkpoint(net.parsenet, path, "a ParseNet file")
     net.eval()
     return net
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oldfix import WeightsError, compat, read_network
+from oldfix import compat, fill_from_checkpoint, load_network
 from oldfix_faces.detail import FOLD, DetailHead
 
 #: Constructor arguments of the published 512-pixel networks (versions 1.3 and 1.4).
@@ -145,17 +145,9 @@ def load(path: Path) -> FaceRefiner:
     """Load a network written by `oldfix.write_network`.
 
     Raises:
-        WeightsError: the file belongs to another network.
+        WeightsError: the file cannot be read, or belongs to another network.
     """
-    config, state = read_network(path)
-    try:
-        net = build(config)
-        net.load_state_dict(state)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise WeightsError(
-            f"{path}: is not a face refiner ({_first_line(error)}); pull or train it again"
-        ) from error
-    return net
+    return load_network(path, FaceRefiner, "a face refiner")
 
 
 def load_published(path: Path) -> FaceRefiner:
@@ -173,14 +165,8 @@ def load_checkpoint(path: Path, arguments: dict[str, Any]) -> FaceRefiner:
     Raises:
         WeightsError: the file holds something other than tensors, or another network.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["params_ema"]
-        net = FaceRefiner(residual=False, **arguments)
-        net.gfpgan.load_state_dict(state)
-    except Exception as error:
-        raise WeightsError(
-            f"{path}: is not a GFP-GAN file ({_first_line(error)}); pull it again"
-        ) from error
+    net = FaceRefiner(residual=False, **arguments)
+    fill_from_checkpoint(net.gfpgan, path, "a GFP-GAN file", lambda saved: saved["params_ema"])
     net.eval()
     return net
 
@@ -198,10 +184,6 @@ def tiny_published() -> FaceRefiner:
     """The published form (not residual) at 32 pixels with random weights, for tests."""
     torch.manual_seed(0)
     return FaceRefiner(residual=False, **_TINY)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _contiguous(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from oldfix import read_network
+from oldfix import load_network
 from oldfix_scratch.thin import THIN_PARTS
 
 
@@ -86,12 +86,9 @@ def load(path: Path) -> ScratchNet:
     """Build the network that a file holds.
 
     Raises:
-        RuntimeError: the file's tensors do not fit the network.
+        WeightsError: the file cannot be read, or belongs to another network.
     """
-    config, state = read_network(path)
-    net = ScratchNet(tuple(config["widths"]), config["depth"])
-    net.load_state_dict(state)
-    return net
+    return load_network(path, ScratchNet, "a detector of scratches")
 
 
 def tiny() -> ScratchNet:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from oldfix import read_network
+from oldfix import load_network
 
 #: Side of the thumbnail, in pixels.
 SIDE = 64
@@ -75,12 +75,9 @@ def load(path: Path) -> ToneNet:
     """Build the network that a file holds.
 
     Raises:
-        RuntimeError: the file's tensors do not fit the network.
+        WeightsError: the file cannot be read, or belongs to another network.
     """
-    config, state = read_network(path)
-    net = ToneNet(config["width"])
-    net.load_state_dict(state)
-    return net
+    return load_network(path, ToneNet, "a network of tone")
 
 
 def tiny() -> ToneNet:

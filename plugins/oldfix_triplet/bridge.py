@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import TimedResidual, TimeEmbedding, WeightsError, read_network
+from oldfix import TimedResidual, TimeEmbedding, load_network
 
 State = NDArray[np.float32]
 _EMBEDDING = 64
@@ -87,17 +87,9 @@ def load(path: Path) -> Bridge:
     """Read a `Bridge` from a weights file.
 
     Raises:
-        WeightsError: the file belongs to another network.
+        WeightsError: the file cannot be read, or belongs to another network.
     """
-    config, state = read_network(path)
-    try:
-        net = Bridge(**config)
-        net.load_state_dict(state)
-    except (TypeError, RuntimeError) as error:
-        line = str(error).splitlines()[0]
-        raise WeightsError(f"{path}: is not a latent diffusion ({line}); get it anew") from None
-    net.eval()
-    return net
+    return load_network(path, Bridge, "a latent diffusion")
 
 
 def tiny() -> Bridge:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import WeightsError, read_network
+from oldfix import load_network
 from oldfix_triplet.attention import PartialNonlocal
 from oldfix_triplet.blocks import layer, residuals
 
@@ -123,17 +123,9 @@ def load(path: Path) -> Mapping:
     """Read a `Mapping` from a weights file.
 
     Raises:
-        WeightsError: the file belongs to another network.
+        WeightsError: the file cannot be read, or belongs to another network.
     """
-    config, state = read_network(path)
-    try:
-        net = Mapping(**config)
-        net.load_state_dict(state)
-    except (TypeError, ValueError, RuntimeError) as error:
-        line = str(error).splitlines()[0]
-        raise WeightsError(f"{path}: is not a mapping network ({line}); get it anew") from None
-    net.eval()
-    return net
+    return load_network(path, Mapping, "a mapping network")
 
 
 def tiny() -> Mapping:

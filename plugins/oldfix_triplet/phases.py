@@ -1,42 +1,25 @@
-"""What the trainings of all stages do: start from weights, train a phase, measure the result."""
+"""What the trainings of all stages do: train a phase, and measure the result."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import nn
 
-from oldfix import UsageError, read_network
 from oldfix.training import Task, TrainingRecipe, TrainRequest, fit
 
 Game = TypeVar("Game", bound=nn.Module)
-
-
-def start_from_file(net: nn.Module, path: Path | None) -> None:
-    """Give a network the tensors of a weights file, if one is named.
-
-    What is trained holds discriminators too, which a weights file does not; so this is done here,
-    for the network alone, and not by `oldfix.training.fit`.
-
-    Raises:
-        UsageError: the file belongs to another network.
-    """
-    if path is None:
-        return
-    try:
-        net.load_state_dict(read_network(path)[1])
-    except RuntimeError as error:
-        line = str(error).splitlines()[0]
-        raise UsageError(f"{path}: does not fit this network ({line}); leave out --init") from None
 
 
 def trained(
     game: Game, task: Task, recipe: TrainingRecipe, request: TrainRequest, phase: str
 ) -> Game:
     """Train ``game``, which is the task's network with its discriminators, for one phase.
+
+    The game holds more than a weights file does, so ``request.init`` is not for `fit`: whoever
+    made the game has given it to the network within, see `oldfix.training.start_from`.
 
     Returns:
         The best average, on the device of the request.

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oldfix.training import TrainRequest, publish, read_recipe
+from oldfix.training import TrainRequest, publish, read_recipe, start_from
 from oldfix_triplet.bridge import Bridge, between
 from oldfix_triplet.examples import FIRST, RECIPES, Domains
-from oldfix_triplet.phases import measured, start_from_file, trained
+from oldfix_triplet.phases import measured, trained
 from oldfix_triplet.train_mapping import (
     Figures,
     PairTask,
@@ -79,7 +79,8 @@ def train(request: TrainRequest) -> Path:
     domains = Domains.read(request.data)
     vaes = finished_vaes(request).to(request.device)
     game = BridgeGame(**recipe.network)
-    start_from_file(game.bridge, request.init)
+    if request.init is not None:
+        start_from(game.bridge, request.init)
     figures: dict[str, float] = {}
     for phase in recipe.phases:
         task = BridgeTask(domains, vaes, game, _DAMAGE[phase])

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix.training import TrainRequest, installed, judged_by, publish, read_recipe
+from oldfix.training import TrainRequest, installed, judged_by, publish, read_recipe, start_from
 from oldfix_triplet import CARDS
 from oldfix_triplet.discriminators import OWN, PatchDiscriminator
 from oldfix_triplet.examples import RECIPES, Domains, held_pairs
 from oldfix_triplet.losses import feature_matching, lsgan, psnr, reconstruction
 from oldfix_triplet.mapping import Mapping
-from oldfix_triplet.phases import measured, start_from_file, trained
+from oldfix_triplet.phases import measured, trained
 from oldfix_triplet.vae import FACTOR, VaePair, load
 
 NAME = "triplet-mapping-s"
@@ -163,7 +163,8 @@ def train(request: TrainRequest) -> Path:
     domains = Domains.read(request.data)
     vaes = finished_vaes(request).to(request.device)
     game = MappingGame(**recipe.network)
-    start_from_file(game.mapping, request.init)
+    if request.init is not None:
+        start_from(game.mapping, request.init)
     task = MappingTask(domains, vaes, game)
     game = trained(game, task, recipe, request, "whole")
     figures = measured(task, game)

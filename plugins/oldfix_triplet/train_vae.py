@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix.training import TrainRequest, judged_by, publish, read_recipe
+from oldfix.training import TrainRequest, judged_by, publish, read_recipe, start_from
 from oldfix_triplet.discriminators import OWN, PatchDiscriminator
 from oldfix_triplet.examples import Domains, held_pairs, held_real
 from oldfix_triplet.gap import domain_accuracy
 from oldfix_triplet.losses import kl_divergence, lsgan, psnr, reconstruction
-from oldfix_triplet.phases import measured, start_from_file, trained
+from oldfix_triplet.phases import measured, trained
 from oldfix_triplet.vae import Vae, VaePair, start_from_principal
 
 NAME = "triplet-vae-s"
@@ -164,7 +164,7 @@ def train(request: TrainRequest) -> Path:
         game = trained(game, together, recipe, request, "together")
         game.pair.clean.load_state_dict(game.pair.found.state_dict())
     else:
-        start_from_file(game.pair, request.init)
+        start_from(game.pair, request.init)
         # Made longer by what the phase's share will take off: alone, it has all the time.
         minutes = (request.minutes or recipe.minutes) / recipe.phases["apart"].share
         apart = replace(request, minutes=minutes)

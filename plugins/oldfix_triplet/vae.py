@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix import ResidualTrunk, WeightsError, read_network
+from oldfix import ResidualTrunk, load_network
 from oldfix_triplet.blocks import layer, residuals
 
 #: Side of the square of pixels that one latent position stands for.
@@ -132,17 +132,9 @@ def load(path: Path) -> VaePair:
     """Read a `VaePair` from a weights file.
 
     Raises:
-        WeightsError: the file belongs to another network.
+        WeightsError: the file cannot be read, or belongs to another network.
     """
-    config, state = read_network(path)
-    try:
-        net = VaePair(**config)
-        net.load_state_dict(state)
-    except (TypeError, KeyError, ValueError, RuntimeError) as error:
-        line = str(error).splitlines()[0]
-        raise WeightsError(f"{path}: is not a pair of autoencoders ({line}); get it anew") from None
-    net.eval()
-    return net
+    return load_network(path, VaePair, "a pair of autoencoders")
 
 
 def tiny() -> VaePair:

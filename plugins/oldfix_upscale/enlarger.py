@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oldfix import WeightsError
+from oldfix import fill_from_checkpoint
 from oldfix_upscale.net import Compact, RRDBNet
 
 
@@ -72,12 +71,10 @@ def _loaded(path: Path, net: Compact | RRDBNet) -> Enlarger:
     Raises:
         WeightsError: it holds something other than tensors, or another network.
     """
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        net.load_state_dict(saved.get("params_ema", saved.get("params")))
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
-            f"{path}: is not this Real-ESRGAN network ({reason}); pull it again"
-        ) from error
+    fill_from_checkpoint(
+        net,
+        path,
+        "this Real-ESRGAN network",
+        lambda saved: saved.get("params_ema", saved.get("params")),
+    )
     return Enlarger(net)
