@@ -64,6 +64,11 @@ class TinyStore(Store):
             return resolve(card.tiny)()
 
 
+def count_parameters(net: Any) -> int:
+    """How many numbers a network learns, frozen ones included."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
 def example_photo(height: int, width: int, *, seed: int = 0, grey: bool = False) -> Photo:
     """A smooth coloured picture with some noise; the same for the same arguments."""
     rng = np.random.default_rng(seed)

@@ -55,8 +55,3 @@ class Attention(nn.Module):  # type: ignore[misc]
 def doubled(x: Tensor) -> Tensor:
     """Enlarge (N, C, h, w) twice, by repeating."""
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")
-
-
-def parameters(net: nn.Module) -> int:
-    """Number of a network's parameters."""
-    return sum(parameter.numel() for parameter in net.parameters())

@@ -38,8 +38,3 @@ def residuals(count: int, width: int, *, published: bool) -> nn.Sequential:
 def layer(conv: nn.Module, width: int) -> nn.Sequential:
     """A convolution followed, as in the published networks, by instance normalisation and ReLU."""
     return nn.Sequential(conv, nn.InstanceNorm2d(width), nn.ReLU())
-
-
-def count(net: nn.Module) -> int:
-    """Number of parameters of a network."""
-    return sum(p.numel() for p in net.parameters())

@@ -18,7 +18,7 @@ from oldfix.evaluation.metrics import psnr
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import discover
 from oldfix.runner import Runner
-from oldfix.testing import StageContract, TinyStore
+from oldfix.testing import StageContract, TinyStore, count_parameters
 from oldfix.weights.store import Store
 from oldfix_denoise import CARDS
 from oldfix_denoise.baselines import NLRN, DnCNN
@@ -40,10 +40,6 @@ class TestDenoiseInSteps(StageContract):
     stage = "denoise-diffusion"
     options: ClassVar[Mapping[str, Any]] = {"steps": 3, "sampler": "indi"}
     sizes = ((31, 37),)
-
-
-def parameters(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
 
 
 # --- the stage ------------------------------------------------------------------------------
@@ -153,12 +149,12 @@ def test_the_halos_of_the_baselines_are_their_reach() -> None:
 
 
 def test_the_shipped_network_is_small() -> None:
-    assert parameters(load(WEIGHTS / CARD.file)) <= 2_000_000
+    assert count_parameters(load(WEIGHTS / CARD.file)) <= 2_000_000
 
 
 def test_the_papers_kind_of_network_can_be_built() -> None:
     net = PixelDenoiser(**PAPER)
-    assert parameters(net) == 9_850_739
+    assert count_parameters(net) == 9_850_739
     with torch.inference_mode():
         assert net(torch.rand(1, 3, 16, 24), 0.5).shape == (1, 3, 16, 24)
 

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import nn
 
 from oldfix import SAMPLERS, UsageError
+from oldfix.testing import count_parameters
 from oldfix.training import PhotoPool, TrainRequest, read_recipe
 from oldfix_denoise import study, train
 from oldfix_denoise.baselines import NLRN, DnCNN
@@ -24,17 +25,12 @@ from oldfix_denoise.examples import CROP, SHARES, make_pair, recipe
 from oldfix_denoise.net import PixelDenoiser
 from oldfix_denoise.train import LOSSES, NETWORKS, TRAINING, DenoiseTask, charbonnier
 
-
-def parameters(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
-
-
 # --- baselines ------------------------------------------------------------------------------
 
 
 def test_the_published_sizes_have_the_published_numbers_of_parameters() -> None:
-    assert parameters(DnCNN()) == pytest.approx(0.67e6, rel=0.01)
-    assert parameters(NLRN()) == pytest.approx(0.33e6, rel=0.02)
+    assert count_parameters(DnCNN()) == pytest.approx(0.67e6, rel=0.01)
+    assert count_parameters(NLRN()) == pytest.approx(0.33e6, rel=0.02)
 
 
 def test_the_recurrent_network_gathers_from_the_window_inside_the_picture() -> None:
@@ -118,7 +114,7 @@ def test_every_recipe_builds_its_network_and_names_its_losses(name: str) -> None
     for machine in ("cpu", "gpu", *(["l2"] if name == "denoiser-px-s" else [])):
         found = read_recipe(TRAINING, name, TrainRequest((), Path(), recipe=machine))
         assert set(found.phases) <= set(LOSSES)
-        assert parameters(NETWORKS[name](**found.network)) < 8_000_000
+        assert count_parameters(NETWORKS[name](**found.network)) < 8_000_000
 
 
 def batch_of(task: DenoiseTask, size: int) -> tuple[torch.Tensor, ...]:

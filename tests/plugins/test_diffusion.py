@@ -19,7 +19,7 @@ from oldfix.evaluation.metrics import psnr
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import discover
 from oldfix.runner import Runner
-from oldfix.testing import StageContract
+from oldfix.testing import StageContract, count_parameters
 from oldfix.training import PhotoPool
 from oldfix.weights.store import Store
 from oldfix_diffusion import CARDS
@@ -111,7 +111,7 @@ def test_the_denoisers_halos_are_their_reach(role: str) -> None:
 
 def test_shipped_networks_are_small() -> None:
     for net in (load_autoencoder(WEIGHTS / LATENT.file), load_restorer(WEIGHTS / RESTORER.file)):
-        assert sum(p.numel() for p in net.parameters()) <= 8_000_000
+        assert count_parameters(net) <= 8_000_000
 
 
 def test_networks_survive_their_files(tmp_path: Path) -> None:

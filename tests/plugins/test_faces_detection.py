@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from oldfix import FACES, IMAGE, Photo, WeightsError
-from oldfix.testing import StageContract
+from oldfix.testing import StageContract, count_parameters
 from oldfix_faces import DetectOptions, detect
 from oldfix_faces.anchors import (
     SIZES,
@@ -231,7 +231,7 @@ def test_networks_are_written_and_read(tmp_path: Any) -> None:
     with torch.no_grad():
         difference = (load(tmp_path / "net.safetensors")(image) - net(image)).abs().max()
     assert float(difference) < 0.05
-    assert sum(p.numel() for p in net.parameters()) <= 500_000
+    assert count_parameters(net) <= 500_000
 
 
 @pytest.fixture(scope="module")

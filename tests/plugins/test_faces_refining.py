@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from oldfix import FACES, IMAGE, Face, Photo, WeightsError, compat, read_network, write_network
-from oldfix.testing import StageContract, example_photo
+from oldfix.testing import StageContract, count_parameters, example_photo
 from oldfix.training import PhotoPool
 from oldfix_faces import RefineOptions, gate, parser_net, refine
 from oldfix_faces.align import template
@@ -340,7 +340,7 @@ def test_networks_are_written_and_read(tmp_path: Any) -> None:
 
 
 def test_the_small_network_stays_small() -> None:
-    assert sum(p.numel() for p in build(config_small()).parameters()) <= 8_000_000
+    assert count_parameters(build(config_small())) <= 8_000_000
 
 
 def test_finishing_trains_the_head_alone_within_the_face() -> None:

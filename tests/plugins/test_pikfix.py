@@ -12,8 +12,8 @@ import torchvision
 
 from oldfix import WeightsError
 from oldfix.colour import to_lab
+from oldfix.testing import count_parameters
 from oldfix_colorize import similarity
-from oldfix_colorize.blocks import parameters
 from oldfix_colorize.colorization import Colorization, colour_bins
 from oldfix_colorize.histogram import LIMIT, ColourHistogram
 from oldfix_colorize.net import PikFix, tiny
@@ -177,7 +177,7 @@ def test_features_equal_torchvisions(tmp_path: Path):
         for number, features in enumerate(net(light)):
             y = getattr(official, f"layer{number + 1}")(y)
             torch.testing.assert_close(features, y)
-    assert parameters(net) == 21_284_672  # torchvision's 21,797,672 without the classifier
+    assert count_parameters(net) == 21_284_672  # torchvision's 21,797,672 without the classifier
     assert not any(p.requires_grad for p in net.parameters()) and not net.bn1.training
 
 
@@ -200,14 +200,16 @@ def published() -> PikFixPublished:
 
 def test_published_sizes(published):
     colour = published.colorization
-    encoder = sum(map(parameters, (colour.stem, colour.levels, colour.transitions)))
-    decoder = parameters(colour.ups) + parameters(colour.last)
-    own = parameters(published.similarity) - parameters(published.similarity.features) - 1
-    assert parameters(published.restoration) == 30_192_129
+    encoder = sum(map(count_parameters, (colour.stem, colour.levels, colour.transitions)))
+    decoder = count_parameters(colour.ups) + count_parameters(colour.last)
+    own = (
+        count_parameters(published.similarity) - count_parameters(published.similarity.features) - 1
+    )
+    assert count_parameters(published.restoration) == 30_192_129
     assert (encoder, decoder) == (16_366_656, 65_007_618)
-    assert parameters(colour.fusions) == 25_471_744
+    assert count_parameters(colour.fusions) == 25_471_744
     assert own == 6_106_123
-    assert encoder + decoder + parameters(colour.fusions) + own == 112_952_141
+    assert encoder + decoder + count_parameters(colour.fusions) + own == 112_952_141
 
 
 def test_published_system_takes_and_gives_the_sizes_of_the_paper(published):
@@ -221,12 +223,12 @@ def test_published_system_takes_and_gives_the_sizes_of_the_paper(published):
 def test_multilevel_restoration_of_the_papers_kind():
     with torch.device("meta"):
         net = Restoration(**MULTILEVEL)
-    assert parameters(net) == 65_705_729
+    assert count_parameters(net) == 65_705_729
     assert net(torch.zeros(1, 1, 32, 48, device="meta")).shape == (1, 1, 32, 48)
 
 
 def test_small_system_fits_into_its_budget():
-    assert parameters(PikFix()) < 3_000_000
+    assert count_parameters(PikFix()) < 3_000_000
 
 
 def test_a_new_restoration_changes_nothing_and_a_trained_one_sees_no_further_than_its_halo():

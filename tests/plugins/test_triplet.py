@@ -17,11 +17,10 @@ from oldfix.degrade import age
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import discover
 from oldfix.runner import Runner
-from oldfix.testing import StageContract, TinyStore, example_photo
+from oldfix.testing import StageContract, TinyStore, count_parameters, example_photo
 from oldfix.weights.store import Store
 from oldfix_triplet import CARDS, attention, bridge, mapping, vae
 from oldfix_triplet.attention import PartialNonlocal, sources
-from oldfix_triplet.blocks import count
 from oldfix_triplet.marks import hidden, marked_squares
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
@@ -42,13 +41,17 @@ class TestTripletDiffusion(StageContract):
 
 
 def test_parameters_are_as_many_as_published() -> None:
-    assert count(vae.Vae(**vae.PUBLISHED)) == 436_096 + 436_035
-    assert round(count(mapping.Mapping(**mapping.PUBLISHED)) / 1e6, 1) == 36.1
-    assert round(count(mapping.Mapping(**mapping.PUBLISHED_WITH_MASK)) / 1e6, 1) == 51.3
+    assert count_parameters(vae.Vae(**vae.PUBLISHED)) == 436_096 + 436_035
+    assert round(count_parameters(mapping.Mapping(**mapping.PUBLISHED)) / 1e6, 1) == 36.1
+    assert round(count_parameters(mapping.Mapping(**mapping.PUBLISHED_WITH_MASK)) / 1e6, 1) == 51.3
 
 
 def test_the_small_networks_are_small() -> None:
-    total = 2 * count(vae.Vae()) + count(mapping.Mapping()) + count(bridge.Bridge())
+    total = (
+        2 * count_parameters(vae.Vae())
+        + count_parameters(mapping.Mapping())
+        + count_parameters(bridge.Bridge())
+    )
     assert total <= 4_000_000
 
 

@@ -19,9 +19,8 @@ from oldfix.cli.app import build_app
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import discover
 from oldfix.runner import Runner
-from oldfix.testing import example_photo
+from oldfix.testing import count_parameters, example_photo
 from oldfix_triplet import mapping, published, vae
-from oldfix_triplet.blocks import count
 
 # --- the published networks ------------------------------------------------------------------
 
@@ -75,7 +74,7 @@ def test_published_tensors_find_their_places() -> None:
     state = published_vae()
     net = vae.Vae(**vae.PUBLISHED)
     published.take(net, published.vae_names(), state, "here")
-    assert sum(v.numel() for v in state.values()) == count(net)
+    assert sum(v.numel() for v in state.values()) == count_parameters(net)
     assert torch.equal(net.decoder[6].weight, state["decoder.11.weight"])
     for mask in (False, True):
         state = published_mapping(mask=mask)
@@ -83,7 +82,7 @@ def test_published_tensors_find_their_places() -> None:
         whole = mapping.Mapping(**arguments)
         names = published.mapping_names(attention=mask)
         published.take(whole, names, state, "here")
-        assert sum(v.numel() for v in state.values()) == count(whole)
+        assert sum(v.numel() for v in state.values()) == count_parameters(whole)
     assert whole.attention is not None
     assert torch.equal(whole.attention.mu.weight, state["NL.g.weight"])
     assert torch.equal(whole.exit.weight, state["after_NL.15.weight"])
