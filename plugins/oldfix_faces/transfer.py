@@ -45,7 +45,8 @@ def train_from_restorer(request: TrainRequest, recipe: TrainingRecipe, name: str
     assert net.detail is not None
     cards = discover().cards
     restorer, latent = (opened(cards[c].load, installed(cards[c])) for c in (_RESTORER, _LATENT))
-    start_head(net.detail, restorer.denoiser, latent, pool)
+    with torch.no_grad():
+        start_head(net.detail, restorer.denoiser, latent, pool)
     settings = recipe.phases["transfer"].settings
     task = RefinerTask(pool, net, part="finish")
     best = fit(task, settings, replace(recipe.part(request, "transfer"), init=None))
@@ -54,9 +55,8 @@ def train_from_restorer(request: TrainRequest, recipe: TrainingRecipe, name: str
     )
 
 
-@torch.no_grad()
 def start_head(head: DetailHead, unet: TimedUNet, latent: nn.Module, pool: PhotoPool) -> None:
-    """Give a head the layers of a U-Net of the latent, as it is at time 1.
+    """Give a head the layers of a U-Net of the latent, as it is at time 1; without gradients.
 
     Blocks beyond the head's are left out. What the head is told besides (the coarse correction)
     counts nothing at first.
@@ -83,7 +83,6 @@ def start_head(head: DetailHead, unet: TimedUNet, latent: nn.Module, pool: Photo
     head.exit.bias.copy_(unet.exit.bias @ out)
 
 
-@torch.no_grad()
 def linear_maps(latent: nn.Module, pool: PhotoPool) -> tuple[Tensor, Tensor]:
     """Fit an autoencoder by linear maps, by least squares on crops of photographs.
 
