@@ -15,13 +15,15 @@ from oldfix.training import PhotoPool
 CROP = 128
 #: Marked parts up to this width are filled before they are encoded.
 FILL_PX = 16
-#: How often each recipe is used. Real photographs are grainier than most of old-photo.
+#: How often each recipe is used. Real photographs are grainier than most of old-photo, and their
+#: grain is coarser than white noise.
 RECIPES = {
-    "old-photo": 0.5,
-    "bopbtl": 0.2,
-    "small-copy": 0.15,
-    "gaussian-25": 0.05,
-    "scratches": 0.1,
+    "old-photo": 0.4,
+    "film-scan": 0.25,
+    "bopbtl": 0.15,
+    "small-copy": 0.1,
+    "gaussian-25": 0.04,
+    "scratches": 0.06,
 }
 #: Share of sound examples with faint grain of their own, which is not damage.
 _OWN_GRAIN = 0.5
