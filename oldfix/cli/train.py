@@ -30,21 +30,38 @@ class TrainFlags:
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …")] = "cpu"
     seed: Seed = 0
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False
-    init: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew where a run lies already.")
+    ] = False
+    init: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|NAME", help="Weights to start from: a file, or installed ones."),
+    ] = None
     workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 1
     recipe: Annotated[
         str | None, typer.Option(help="cpu or gpu; by default the one of the device.")
     ] = None
 
     def request(self, card: WeightsCard, data: Iterable[Path]) -> TrainRequest:
-        """Ask for a card's network, in a folder of its own."""
+        """Ask for a card's network, in a folder of its own.
+
+        Raises:
+            UsageError: a run lies there, and it is neither resumed nor overwritten.
+        """
         from oldfix.training import TrainRequest
 
-        values = vars(self) | {
+        values = {name: value for name, value in vars(self).items() if name != "overwrite"} | {
             "out": self.out / card.id,
+            "init": self.init and _weights(self.init),
             "recipe": self.recipe or ("cpu" if self.device == "cpu" else "gpu"),
         }
-        return TrainRequest(data=tuple(data), card=card, **values)
+        request = TrainRequest(data=tuple(data), card=card, **values)
+        if not (self.resume or self.overwrite) and any(request.out.rglob("checkpoint.pt")):
+            raise UsageError(
+                f"train {card.id}: {request.out} holds a run; go on with --resume, begin anew with "
+                "--overwrite, or choose another folder with -o"
+            )
+        return request
 
 
 @dataclass(frozen=True)
@@ -82,7 +99,7 @@ def train(
     if name not in trainable:
         cure = did_you_mean(name, trainable) or f"; there are: {', '.join(trainable) or 'none'}"
         raise UsageError(f"train {name}: no weights of this name can be trained{cure}")
-    for path in (*data, *([flags.init] if flags.init else [])):
+    for path in data:
         if not path.exists():
             raise UsageError(f"train {name}: {path} does not exist; check the name")
     if packing.pack is not None:
@@ -93,6 +110,20 @@ def train(
     box = f"{minutes:g} minutes" if minutes else f"the minutes of recipe {request.recipe}"
     tell(f"training {name} for {box} on {flags.device}; log and checkpoint in {request.out}")
     say(str(resolve(trainable[name].train)(request)))
+
+
+def _weights(init: Path) -> Path:
+    """Return the file to start from; a name that is no file is that of installed weights."""
+    from oldfix.registry import discover
+    from oldfix.training import installed
+
+    if init.exists():
+        return init
+    cards = discover().cards
+    if str(init) not in cards:
+        cure = did_you_mean(str(init), cards) or "; give a file, or a name of 'oldfix weights list'"
+        raise UsageError(f"train --init {init}: neither a file nor the name of weights{cure}")
+    return installed(cards[str(init)])
 
 
 def _pack(data: list[Path], file: Path, max_side: int) -> None:

@@ -1,0 +1,84 @@
+"""``oldfix train``: what it asks of a network's training, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from oldfix import discover
+from oldfix.cli.app import build_app
+from oldfix.training import TrainRequest, installed
+
+Train = Callable[..., Any]
+
+
+@pytest.fixture
+def requests() -> list[TrainRequest]:
+    """What was asked for."""
+    return []
+
+
+@pytest.fixture
+def train(requests: list[TrainRequest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """Run ``oldfix train tone-s`` with more arguments and a training that leaves a checkpoint."""
+
+    def training(request: TrainRequest) -> Path:
+        requests.append(request)
+        request.out.mkdir(parents=True, exist_ok=True)
+        (request.out / "checkpoint.pt").write_bytes(b"")
+        return request.out / "tone-s.safetensors"
+
+    monkeypatch.setattr("oldfix.keys.resolve", lambda name: training)
+
+    def run(*arguments: object) -> Any:
+        common = ["train", "tone-s", "--data", str(tmp_path), "-o", str(tmp_path / "runs")]
+        result = CliRunner().invoke(build_app(), [*common, *map(str, arguments)])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+def test_a_run_is_not_overwritten_unasked(train: Train, requests: list[TrainRequest]) -> None:
+    train()
+    assert "holds a run; go on with --resume" in train().stderr
+    train("--resume")
+    train("--overwrite")
+    assert [request.resume for request in requests] == [False, True, False]
+
+
+def test_training_starts_from_installed_weights_by_name(
+    train: Train, requests: list[TrainRequest]
+) -> None:
+    train("--init", "tone-s")
+    assert requests[0].init == installed(discover().cards["tone-s"])
+
+
+def test_training_starts_from_a_file(
+    train: Train, requests: list[TrainRequest], tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(b"")
+    train("--init", file)
+    assert requests[0].init == file
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("tone-z", "neither a file nor the name of weights; did you mean 'tone-s'"),
+        ("gfpgan-1.4", "gfpgan-1.4"),
+    ],
+)
+def test_weights_that_are_not_there_are_refused(
+    train: Train, requests: list[TrainRequest], name: str, said: str
+) -> None:
+    result = train("--init", name)
+    assert result.exit_code != 0
+    assert said in result.stderr
+    assert not requests
