@@ -6,6 +6,7 @@ import hashlib
 import io
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from oldfix.errors import UsageError
+from oldfix.errors import EnvironmentProblem, UsageError
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
 
@@ -92,21 +93,31 @@ class PhotoPool:
         """Return the same photographs, their pixels in one memory-mapped temporary file.
 
         Processes that make samples then share them, and the system may drop what is not in use.
+
+        Raises:
+            EnvironmentProblem: the folder for temporary files has no room for the pixels.
         """
-        images = [image for group in self.groups for _, image in group]
-        size = sum(image.size for image in images)
-        with tempfile.TemporaryFile() as file:
-            store = np.memmap(file, np.uint8, "w+", shape=(size,))
+        try:
+            with tempfile.TemporaryFile() as file:
+                # Written, not mapped and filled: a page that a full disk has no room for would
+                # end the process without a word.
+                for group in self.groups:
+                    for _, image in group:
+                        file.write(np.ascontiguousarray(image).data)
+                file.flush()
+                store = np.memmap(file, np.uint8, "r")
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"{tempfile.gettempdir()}: no room for the photographs "
+                f"({error.strerror or error}); free some space, or name another folder in TMPDIR"
+            ) from error
         groups, start = [], 0
         for group in self.groups:
             photos = []
             for name, image in group:
-                part = store[start : start + image.size].reshape(image.shape)
-                part[:] = image
-                photos.append((name, part))
+                photos.append((name, store[start : start + image.size].reshape(image.shape)))
                 start += image.size
             groups.append(tuple(photos))
-        store.flush()
         return PhotoPool(tuple(groups))
 
     def __len__(self) -> int:
@@ -170,7 +181,14 @@ def _photographs(entry: Path) -> Sequence[Path]:
 
 
 def _listed(listing: Path) -> Iterator[Path]:
-    for line in listing.read_text("utf-8").splitlines():
+    try:
+        lines = listing.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{listing}: cannot be read as a list of photographs ({error}); "
+            "give a text file in UTF-8 with one path a line"
+        ) from error
+    for line in lines:
         if line.strip():
             path = listing.parent / line.strip()
             if not path.is_file():
@@ -185,8 +203,9 @@ def _unpacked(
     try:
         with zipfile.ZipFile(archive) as file:
             names = sorted(name for name in file.namelist() if not name.endswith("/"))
+            # zlib fails on a damaged member; RuntimeError says that one is encrypted
             read = [(n, _read(archive / n, max_side, file.read(n))) for n in names]
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise UsageError(
             f"{archive}: is not a pack of photographs ({error}); pack again"
         ) from error
@@ -200,7 +219,7 @@ def _read(path: Path, max_side: int | None, data: bytes | None = None) -> Any:
     try:
         with Image.open(path if data is None else io.BytesIO(data)) as file:
             image = ImageOps.exif_transpose(file).convert("RGB")
-    except OSError as error:
+    except Exception as error:  # Pillow's decoders raise whatever they stumble over
         raise UsageError(f"{path}: cannot be read as a photograph ({error}); remove it") from error
     if max_side is not None and max(image.size) > max_side:
         image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 
-from oldfix import UsageError
+from oldfix import EnvironmentProblem, UsageError
 from oldfix.training import PhotoPool
 
 
@@ -106,3 +109,42 @@ def test_says_what_is_wrong_with_the_data(tmp_path: Path) -> None:
         PhotoPool.read([tmp_path / "list.txt"])
     with pytest.raises(UsageError, match="too few"):
         PhotoPool.read([write(tmp_path / "two", 2)]).split()
+
+
+def test_says_what_is_wrong_with_lists_and_packs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "list.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match=r"list\.txt: cannot be read as a list"):
+        PhotoPool.read([tmp_path / "list.txt"])
+    archive = tmp_path / "pack.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("00/00000.webp", bytes(4000))
+    content = bytearray(archive.read_bytes())
+    content[45:50] = b"\xff" * 5  # within the compressed member
+    archive.write_bytes(bytes(content))
+    with pytest.raises(UsageError, match=r"pack\.zip: is not a pack of photographs"):
+        PhotoPool.read([archive])
+
+    def stumble(*_: object) -> None:
+        raise SyntaxError("broken PNG file")
+
+    photo = write(tmp_path / "one", 1)
+    monkeypatch.setattr("PIL.ImageOps.exif_transpose", stumble)
+    with pytest.raises(UsageError, match="cannot be read as a photograph .broken PNG file"):
+        PhotoPool.read([photo])
+
+
+def test_no_room_for_the_pixels_of_a_pack_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, _: Any) -> int:
+            raise OSError(28, "No space left on device")
+
+    pool = PhotoPool.read([write(tmp_path / "one", 2)])
+    for mapped, read in zip(pool.mapped().groups[0], pool.groups[0], strict=True):
+        assert mapped[0] == read[0] and np.array_equal(mapped[1], read[1])
+    monkeypatch.setattr("tempfile.TemporaryFile", Full)
+    with pytest.raises(EnvironmentProblem, match=r"no room for .* \(No space left.*TMPDIR"):
+        pool.mapped()
