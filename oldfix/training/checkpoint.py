@@ -81,12 +81,13 @@ def restore(path: Path, state: State, device: torch.device) -> None:
         state.net.load_state_dict(values["net"])
         state.ema.load_state_dict(values["ema"])
         state.optimizer.load_state_dict(values["optimizer"])
-    except (RuntimeError, KeyError, ValueError, EOFError) as error:
+        state.progress = Progress(**values["progress"])
+        torch.set_rng_state(values["rng"])
+    except Exception as error:  # torch and pickle raise whatever they stumble over
+        line = (str(error).splitlines() or [type(error).__name__])[0]
         raise UsageError(
-            f"{path}: does not fit this network ({error}); train without resume, or into "
+            f"{path}: does not fit this network ({line}); train without --resume, or into "
             "another folder"
         ) from error
-    state.progress = Progress(**values["progress"])
-    torch.set_rng_state(values["rng"])
     if device.type == "cuda" and "cuda_rng" in values:
         torch.cuda.set_rng_state(values["cuda_rng"], device)

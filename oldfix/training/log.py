@@ -25,7 +25,8 @@ class CsvLog:
         rows = list(csv.DictReader(io.StringIO(path.read_text()))) if path.is_file() else []
         path.unlink(missing_ok=True)
         for row in rows:
-            if int(row["step"]) <= keep_until:
+            # The last line of a run that was killed may be half of one.
+            if None not in row.values() and int(row["step"]) <= keep_until:
                 self.add(int(row.pop("step")), row)
 
     def add(self, step: int, values: Mapping[str, float | str]) -> None:

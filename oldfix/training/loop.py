@@ -12,11 +12,13 @@ from pathlib import Path
 import torch
 
 from oldfix.engine.living import strain_of
-from oldfix.errors import EnvironmentProblem, OldfixError, UsageError
+from oldfix.engine.models import choose_device
+from oldfix.errors import Cancelled, OldfixError, UsageError
 from oldfix.training import checkpoint
 from oldfix.training.checkpoint import Progress, State
 from oldfix.training.companion import start_from
 from oldfix.training.ema import averaged
+from oldfix.training.interruption import Interruption
 from oldfix.training.log import CsvLog
 from oldfix.training.samples import batches, to_device
 from oldfix.training.settings import Settings, Task, TrainRequest
@@ -37,11 +39,13 @@ def fit(task: Task, settings: Settings, request: TrainRequest) -> torch.nn.Modul
     AdamW with warm-up and a cosine that ends with the time box, gradient clipping, bfloat16
     autocast, channels-last memory. ``request.out`` receives ``checkpoint.pt``, ``log.csv`` and
     ``validation.csv``; with ``request.resume`` the run goes on from the checkpoint, exactly.
-    Validation time counts as training time.
+    Validation time counts as training time. Ctrl-C, or a termination signal, ends the run after
+    the step it is at, with a checkpoint.
 
     Raises:
         UsageError: ``init`` or the checkpoint does not fit the network.
-        EnvironmentProblem: the device is not there.
+        EnvironmentProblem: the device is not there, or the disk is full.
+        Cancelled: the run was interrupted; the checkpoint is written.
         OldfixError: a sample cannot be made, or the loss stays infinite.
     """
     return _Run(task, settings, request).run()
@@ -78,12 +82,13 @@ class _Run:
         busy = self.device.type == "cpu" and self.settings.steps is None
         threads = ThreadChoice(active=busy)
         try:
-            self.train(threads)
+            with Interruption() as interruption:
+                self.train(threads, interruption)
         finally:
             threads.close()
         return self.best()
 
-    def train(self, threads: ThreadChoice) -> None:
+    def train(self, threads: ThreadChoice, interruption: Interruption) -> None:
         """Step until the box is full, validating and saving on the way."""
         progress, settings = self.state.progress, self.settings
         clock = validated = saved = time.monotonic()
@@ -99,8 +104,18 @@ class _Run:
                 saved = time.monotonic()
             progress.seconds += time.monotonic() - clock
             clock = time.monotonic()
+            if interruption.asked:
+                self.stop()
         self.validate()
         checkpoint.save(self.file, self.state, self.device)
+
+    def stop(self) -> None:
+        """Save where the run stands, and leave it."""
+        checkpoint.save(self.file, self.state, self.device)
+        raise Cancelled(
+            f"{self.file}: interrupted after step {self.state.progress.step} and saved; "
+            "go on with --resume"
+        )
 
     def batches(self) -> Iterator[tuple[torch.Tensor, ...]]:
         """The stream of batches from the current step on."""
@@ -197,10 +212,9 @@ def _state(net: torch.nn.Module, settings: Settings) -> State:
 
 
 def _device(name: str) -> torch.device:
-    device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise EnvironmentProblem(f"device {name}: torch sees no CUDA device; use --device cpu")
-    return device
+    if name == "auto":
+        raise UsageError("device auto: a training is told its device; use --device cpu or cuda")
+    return choose_device(name)
 
 
 def _make_folder(path: Path) -> None:

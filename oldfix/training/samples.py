@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ def batches(
         batch_sampler=_Endless(start, batch),
         num_workers=workers,
         collate_fn=_stack,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_settle,
         prefetch_factor=4 if workers else None,
         # Its own generator: starting it must not draw from torch's, which the loss may use.
         generator=torch.Generator(),
@@ -108,8 +109,10 @@ def _stack(samples: list[Any]) -> tuple[torch.Tensor, ...] | str:
     return tuple(torch.from_numpy(array) for array in arrays)
 
 
-def _one_thread(_worker: int) -> None:
+def _settle(_worker: int) -> None:
+    """One thread for each worker, and no Ctrl-C: the training itself says when to stop."""
     import cv2
 
+    os.setsid()
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

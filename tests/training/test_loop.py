@@ -15,9 +15,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from oldfix import EnvironmentProblem, OldfixError, UsageError, write_network
+from oldfix import Cancelled, EnvironmentProblem, OldfixError, UsageError, write_network
 from oldfix.training import Settings, TrainRequest, fit
 from oldfix.training.ema import averaged
+from oldfix.training.interruption import Interruption
+from oldfix.training.log import CsvLog
 from oldfix.training.loop import rate
 from oldfix.training.samples import batches, stacked, to_device
 from oldfix.training.threads import ThreadChoice
@@ -64,6 +66,8 @@ class Broken(Doubling):
         self.calls += 1
         if self.failure == "interrupted" and self.calls == 12:
             raise KeyboardInterrupt
+        if self.failure.startswith("SIG") and self.calls == 12:
+            signal.raise_signal(signal.Signals[self.failure])
         loss, figures = super().loss(net, batch)
         return (loss * torch.inf if self.failure == "infinite" else loss), figures
 
@@ -92,6 +96,33 @@ def test_a_resumed_run_ends_exactly_like_an_unbroken_one(tmp_path: Path) -> None
     logs = [(tmp_path / part / "log.csv").read_text() for part in ("whole", "parts")]
     steps = [[row["step"] for row in csv.DictReader(log.splitlines())] for log in logs]
     assert steps[0] == steps[1] == [str(n) for n in range(1, 21)]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupted_run_loses_no_step(tmp_path: Path, name: str) -> None:
+    handlers = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    whole = fit(Doubling(), SETTINGS, request(tmp_path / "whole"))
+    with pytest.raises(Cancelled, match=r"interrupted after step 12 .*--resume"):
+        fit(Broken(name), SETTINGS, request(tmp_path / "parts"))
+    assert handlers == [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    parts = fit(Doubling(), SETTINGS, request(tmp_path / "parts", resume=True))
+    assert all(torch.equal(v, tensors(parts)[k]) for k, v in tensors(whole).items())
+
+
+def test_who_will_not_wait_interrupts_twice() -> None:
+    with pytest.raises(KeyboardInterrupt), Interruption() as interruption:
+        signal.raise_signal(signal.SIGINT)
+        assert interruption.asked
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_workers_do_not_hear_what_interrupts_the_run() -> None:
+    class Groups(Doubling):
+        def sample(self, rng: np.random.Generator) -> tuple[np.ndarray[Any, Any], ...]:
+            return (np.array([os.getpgrp()]),)
+
+    (there,) = next(batches(Groups(), seed=0, batch=1, start=0, workers=1))
+    assert int(there) != os.getpgrp()
 
 
 def test_a_resumed_run_without_a_checkpoint_starts_afresh(tmp_path: Path) -> None:
@@ -147,6 +178,20 @@ def test_refuses_weights_and_checkpoints_of_another_network(tmp_path: Path) -> N
         fit(Doubling(), SETTINGS, request(tmp_path, init=tmp_path / "other.safetensors"))
     with pytest.raises(UsageError, match=r"checkpoint\.pt: does not fit this network"):
         fit(other, SETTINGS, request(tmp_path, resume=True))
+    for content in (b"", b"no checkpoint", (tmp_path / "checkpoint.pt").read_bytes()[:500]):
+        (tmp_path / "checkpoint.pt").write_bytes(content)
+        with pytest.raises(UsageError, match=r"checkpoint\.pt: does not fit this network"):
+            fit(Doubling(), SETTINGS, request(tmp_path, resume=True))
+
+
+def test_half_a_line_of_a_log_is_left_out(tmp_path: Path) -> None:
+    log = CsvLog(tmp_path / "log.csv")
+    for step in (10, 20):
+        log.add(step, {"loss": 1 / step, "norm": 1.0})
+    with log.path.open("a") as file:
+        file.write("3")
+    CsvLog(log.path, keep_until=30).add(40, {"loss": 0.5, "norm": 2.0})
+    assert log.path.read_text().split() == ["step,loss,norm", "10,0.1,1", "20,0.05,1", "40,0.5,2"]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -169,6 +214,12 @@ def test_gives_up_when_no_gradient_is_finite(tmp_path: Path) -> None:
 def test_a_missing_device_is_named(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentProblem, match="cuda"):
         fit(Doubling(), SETTINGS, request(tmp_path, device="cuda"))
+
+
+@pytest.mark.parametrize("name", ["nonsense", "auto", "cuda:99"])
+def test_a_device_that_cannot_be_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OldfixError, match=f"device '?{name}.*use.*cpu"):
+        fit(Doubling(), SETTINGS, request(tmp_path, device=name))
 
 
 def test_rate_warms_up_and_falls_to_its_end() -> None:
