@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
@@ -12,9 +13,11 @@ import typer
 from typer.core import TyperGroup
 
 from oldfix.cli.console import tell
-from oldfix.errors import OldfixError
+from oldfix.errors import EnvironmentProblem, OldfixError
 
 INTERRUPTED = 130
+#: What a disk or its rights refuse, wherever it happens.
+_REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class Commands(TyperGroup):
@@ -44,11 +47,22 @@ def _guarded(run: Callable[[], Any]) -> int:
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         sys.stderr.close()
         return 0
+    except OSError as error:
+        return _refused(error)
     except Exception as error:
         return _unexpected(error)
     if result == INTERRUPTED:
         tell("oldfix: interrupted; what was finished is kept")
     return result if isinstance(result, int) else 0
+
+
+def _refused(error: OSError) -> int:
+    """Tell what the machine refuses, a full disk above all; the rest is a mistake of our own."""
+    if error.errno not in _REFUSALS or os.environ.get("OLDFIX_DEBUG"):
+        return _unexpected(error)
+    where = f"{error.filename}: " if error.filename else ""
+    tell(f"oldfix: {where}{error.strerror}; free some space, or name another folder")
+    return EnvironmentProblem.exit_code
 
 
 def _unexpected(error: Exception) -> int:

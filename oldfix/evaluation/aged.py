@@ -14,6 +14,7 @@ import numpy as np
 from oldfix.errors import UsageError
 from oldfix.evaluation.changes import Image
 from oldfix.evaluation.pages import Cell, Grid, Pixels, as_pixels, shrunk, write_pages
+from oldfix.files import write_text
 
 if TYPE_CHECKING:
     from oldfix.degrade import Recipe
@@ -83,7 +84,7 @@ def write_aged(
     pages = write_pages(out / _PAGES / "page", pictures, _GRID)
     entries = {str(n): entry for n, (_, entry) in enumerate(shown, 1)}
     content = {"recipe": recipe, "seed": seed, "pictures": entries}
-    key.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    write_text(key, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return Mixed(pages, key, len(cells) // 2)
 
 

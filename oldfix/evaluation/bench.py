@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from oldfix.evaluation.bench_page import to_markdown
+from oldfix.files import write_text
 from oldfix.registry import discover
 
 _GIB = 1 << 30
@@ -128,11 +129,9 @@ def bench(
     """
     measuring = Bench(megapixels, scan_megapixels, threads or os.cpu_count() or 1, device, say=say)
     results = measuring.run()
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "benchmarks.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    page = out / "benchmarks.md"
-    page.write_text(to_markdown(results), "utf-8")
-    return page
+    text = json.dumps(results, indent=1) + "\n"
+    write_text(out / "benchmarks.json", text, overwrite=True)
+    return write_text(out / "benchmarks.md", to_markdown(results), overwrite=True)
 
 
 def machine(threads: int, device: str) -> dict[str, Any]:

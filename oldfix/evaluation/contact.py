@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow, ImageDraw, ImageFont
 
+from oldfix.files.atomic import atomic
+
 _CELL = 384
 _LABEL = 18
 _MARK = (255, 80, 0)
@@ -34,8 +36,8 @@ def write_sheet(path: Path, lines: Sequence[tuple[str, Mapping[str, NDArray[np.u
             left = column * _CELL
             sheet.paste(_fitted(picture), (left, top + 2 * _LABEL))
             draw.text((left + 4, top + _LABEL + 2), _shortened(label), "black", font)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
+    with atomic(path, overwrite=True) as file:
+        sheet.save(file, "PNG")
     return path
 
 

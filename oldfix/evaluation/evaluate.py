@@ -19,6 +19,7 @@ from oldfix.evaluation.samples import Sample, samples
 from oldfix.evaluation.sets import EvaluationSet, choose_sets
 from oldfix.evaluation.stages import OFFICIAL_DETECTOR, Host, official_detector_file, stage_rows
 from oldfix.evaluation.tables import Table, write_table
+from oldfix.files import write_text
 from oldfix.keys import Face
 from oldfix.registry import discover
 from oldfix.runner import Runner
@@ -121,12 +122,9 @@ class Evaluation:
         if not measured:
             raise failed[0]
         tables = [json.loads(path.read_text("utf-8")) for path in measured]
-        (self.out / f"{name}.json").write_text(
-            json.dumps(tables, ensure_ascii=False) + "\n", "utf-8"
-        )
-        index = self.out / f"{name}.md"
-        index.write_text("\n".join(parts), "utf-8")
-        return index
+        text = json.dumps(tables, ensure_ascii=False) + "\n"
+        write_text(self.out / f"{name}.json", text, overwrite=True)
+        return write_text(self.out / f"{name}.md", "\n".join(parts), overwrite=True)
 
     def _samples(self, chosen: EvaluationSet) -> list[Sample]:
         asked = samples(chosen, self.data, self.seed, self.limit)

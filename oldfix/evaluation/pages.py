@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow, ImageDraw, ImageFont
 
+from oldfix.files.atomic import atomic
+
 Pixels = NDArray[np.uint8]
 
 _LABEL, _GAP = 20, 8
@@ -45,12 +47,12 @@ class Grid:
 
 def write_pages(stem: Path, cells: Sequence[Cell], grid: Grid) -> tuple[Path, ...]:
     """Write cells in order as STEM-01.png, STEM-02.png … and return the files."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
     share = grid.columns * grid.rows
     written: list[Path] = []
     for start in range(0, len(cells), share):
         path = stem.with_name(f"{stem.name}-{len(written) + 1:02}.png")
-        _page(cells[start : start + share], grid).save(path)
+        with atomic(path, overwrite=True) as file:
+            _page(cells[start : start + share], grid).save(file, "PNG")
         written.append(path)
     return tuple(written)
 

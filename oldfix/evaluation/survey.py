@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ from oldfix.evaluation.changes import (
 )
 from oldfix.evaluation.pages import Cell, Grid, Pixels, as_pixels, shrunk, write_pages
 from oldfix.evaluation.verdicts import write_verdicts
+from oldfix.files import write_text
 from oldfix.keys import IMAGE
 from oldfix.plan import Plan
 from oldfix.runner import Runner
@@ -186,16 +188,15 @@ def _rounded(value: float | None) -> float | None:
 def _write(
     entries: Sequence[_Entry], most: Sequence[_Entry], failed: Mapping[str, str], out: Path
 ) -> Surveyed:
-    out.mkdir(parents=True, exist_ok=True)
     rows = [asdict(entry.changed) for entry in entries]
-    measures = out / "survey.csv"
-    with measures.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, [item.name for item in fields(Changed)])
-        table.writeheader()
-        table.writerows(rows)
+    lines = io.StringIO()
+    table = csv.DictWriter(lines, [item.name for item in fields(Changed)])
+    table.writeheader()
+    table.writerows(rows)
+    measures = write_text(out / "survey.csv", lines.getvalue(), overwrite=True)
     content = {"photographs": rows, "failed": failed}
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    measures.with_suffix(".json").write_text(text, "utf-8")
+    write_text(measures.with_suffix(".json"), text, overwrite=True)
     return Surveyed(
         sheets=write_pages(out / "overview", [one.overview for one in entries], _OVERVIEW),
         crops=write_pages(out / "crops", [one.crop for one in most], _FULL_SIZE),

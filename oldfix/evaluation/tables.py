@@ -19,6 +19,7 @@ from oldfix.evaluation.columns import (
     RATIOS,
     direction,
 )
+from oldfix.files import write_text
 
 _RESAMPLES = 1000
 
@@ -149,11 +150,8 @@ def to_markdown(table: Table) -> str:
 
 def write_table(table: Table, folder: Path) -> Path:
     """Write ``NAME.json`` and ``NAME.md`` into a folder; return the Markdown file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{table.name}.json").write_text(to_json(table), "utf-8")
-    page = folder / f"{table.name}.md"
-    page.write_text(to_markdown(table), "utf-8")
-    return page
+    write_text(folder / f"{table.name}.json", to_json(table), overwrite=True)
+    return write_text(folder / f"{table.name}.md", to_markdown(table), overwrite=True)
 
 
 def _bootstrap(

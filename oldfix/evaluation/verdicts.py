@@ -10,6 +10,7 @@ from pathlib import Path
 
 from oldfix.errors import UsageError
 from oldfix.evaluation.votes import exact_interval
+from oldfix.files import write_text
 
 #: What a verdict may be.
 VERDICTS = ("better", "same", "worse")
@@ -62,8 +63,7 @@ def write_verdicts(path: Path, photos: Sequence[str]) -> Path:
     """Write an empty table, one line a photograph, as Markdown."""
     lines = [f"| {_escaped(photo)} |  |  |" for photo in photos]
     text = "\n".join(["# Verdicts", "", _INTRODUCTION, "", _HEAD, "| --- | --- | --- |", *lines])
-    path.write_text(text + "\n", "utf-8")
-    return path
+    return write_text(path, text + "\n", overwrite=True)
 
 
 def score_verdicts(files: Sequence[Path]) -> Verdicts:

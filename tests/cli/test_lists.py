@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -78,6 +79,17 @@ def test_wrong_usage_is_one_line(cli: Cli, arguments: tuple[str, ...], words: st
     assert words.lower() in result.stderr.lower()
     assert len(result.stderr.strip().splitlines()) == 1
     assert result.stdout == ""
+
+
+def test_a_full_disk_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "out/page.md")
+
+    monkeypatch.setattr("oldfix.evaluation.sets.load_sets", full)
+    result = cli("eval")
+    assert result.exit_code == 3
+    words = "oldfix: out/page.md: No space left on device; free some space, or name another folder"
+    assert result.stderr.strip() == words
 
 
 def start(code: str, *arguments: str) -> str:

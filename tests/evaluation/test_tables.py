@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from oldfix import FACES, Face
+from oldfix import FACES, Face, FileError
 from oldfix.evaluation.columns import direction
 from oldfix.evaluation.contact import best_median_worst, picture_of
 from oldfix.evaluation.facecounts import box_overlap, judge, landmark_shift
@@ -23,6 +25,7 @@ from oldfix.evaluation.tables import (
     summary_of,
     to_json,
     to_markdown,
+    write_table,
 )
 
 numbers = st.lists(st.floats(-100, 100), min_size=1, max_size=12)
@@ -181,3 +184,18 @@ def test_landmarks_that_moved_or_were_lost():
     assert landmark_shift([large], [small, large]) == 0
     assert landmark_shift([small], [small, large]) == 1
     assert np.isnan(landmark_shift([large], []))
+
+
+def test_a_full_disk_leaves_no_half_written_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    page = write_table(table(psnr=[0.5, 1.0]), tmp_path)
+    before = page.read_text("utf-8")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(FileError, match=r"json: cannot be written \(No space left"):
+        write_table(table(psnr=[2.0, 3.0]), tmp_path)
+    assert page.read_text("utf-8") == before
+    assert len(list(tmp_path.iterdir())) == 2
