@@ -93,15 +93,6 @@ _FFDNET_GREY = _Rival(
     "pictures:open_ffdnet_grey",
     ("ffdnet_gray.pth",),
 )
-_DNCNN_GREY = _Rival(
-    "DnCNN, grey, blind", "0.67 M", "pictures:open_dncnn_grey", ("dncnn_gray_blind.pth",)
-)
-_FFDNET_GREY = _Rival(
-    "FFDNet, grey",
-    "0.49 M, told the estimated noise",
-    "pictures:open_ffdnet_grey",
-    ("ffdnet_gray.pth",),
-)
 _REALESR = _Rival(
     "realesr-general-x4v3",
     "1.2 M, four times larger, then averaged down",
