@@ -23,6 +23,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden pictures instead of comparing with them",
     )
+    parser.addoption(
+        "--real-weights",
+        action="store_true",
+        help="run what needs published weights, wherever they are installed, and nothing else",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the tests of published weights, as ``-m real_weights`` does."""
+    if config.getoption("--real-weights"):
+        config.option.markexpr = "real_weights"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -151,6 +151,25 @@ def test_commands_in_examples_exist(page, commands):
                 check_command(words, commands)
 
 
+def values(words: list[str], option: str) -> list[str]:
+    return [after for word, after in zip(words, words[1:], strict=False) if word == option]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_stages_options_and_networks_in_examples_exist(page, registry):
+    trainable = {card.id for card in registry.cards.values() if card.train} | {"NAME"}
+    for code in blocks(page, "bash"):
+        for line in code.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            for name in set(values(words, "--step")) - {"trim-margin"}:  # the example's own
+                registry.resolve(name)
+            for name, option in (v.split("=")[0].split(".") for v in values(words, "--set")):
+                fields = registry.resolve(name).options.model_fields
+                assert option in fields, f"{name} has no option {option}"
+            if words[:2] == ["oldfix", "train"]:
+                assert words[2] in trainable, f"{words[2]} cannot be trained"
+
+
 def check_command(words: list[str], commands: dict[str, Any]) -> None:
     path = " ".join(words[:2]) if " ".join(words[:2]) in commands else words[0]
     path = " ".join(words[:3]) if " ".join(words[:3]) in commands else path
