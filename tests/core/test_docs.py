@@ -6,6 +6,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,7 @@ def test_commands_in_examples_exist(page, commands):
 
 
 def values(words: list[str], option: str) -> list[str]:
-    return [after for word, after in zip(words, words[1:], strict=False) if word == option]
+    return [after for word, after in pairwise(words) if word == option]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
