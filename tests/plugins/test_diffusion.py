@@ -35,6 +35,7 @@ from oldfix_diffusion.train_restorer import (
     JointTask,
     channel_worth,
     charbonnier,
+    latent_errors,
 )
 
 LATENT, RESTORER = (
@@ -387,3 +388,36 @@ def test_tasks_learn_on_a_batch(kind: str) -> None:
     assert parts == expected[kind]
     with torch.inference_mode():
         assert np.isfinite(task.validate(task.net)["score"])
+
+
+def test_the_denoisers_loss_falls_to_what_an_exact_predictor_leaves() -> None:
+    """A latent of white noise, found in white noise as strong: the best guess is known.
+
+    At time t the state is z_0 + t n, and the best guess of z_0 leaves an error of deviation
+    t / sqrt(1 + t^2). Half of a batch is at t = 1, the rest at any t; the state itself, which an
+    untrained network gives, leaves t.
+    """
+
+    class Thinned:
+        """In place of an autoencoder: every fourth pixel of every fourth row."""
+
+        def encode(self, x: Any) -> Any:
+            return x[..., ::4, ::4]
+
+    torch.manual_seed(0)
+    net = Restorer(channels=3, widths=(16,), blocks=(1,), head=((8, 8), (1, 1)))
+    optimizer = torch.optim.Adam(net.denoiser.parameters(), 1e-2)
+    worth, found = torch.ones(1, 3, 1, 1), []
+    for step in range(150):
+        optimizer.param_groups[0]["lr"] = 1e-2 * (1 - step / 150)
+        clean = torch.randn(16, 3, 32, 32)
+        batch = clean, clean + torch.randn_like(clean), clean, torch.zeros(16, 1, 32, 32)
+        _, errors = latent_errors(net, Thinned(), worth, batch)  # type: ignore[arg-type]
+        errors.mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        found.append(float(errors.detach().mean()))
+    of_a_deviation = np.sqrt(2 / np.pi)  # the mean size of a normal number
+    level = of_a_deviation * (np.sqrt(0.5) + np.sqrt(2) - 1) / 2
+    assert found[0] == pytest.approx(of_a_deviation * (1 + 0.5) / 2, rel=0.1)
+    assert 0.95 * level < np.mean(found[-20:]) < 1.06 * level
