@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from oldfix.errors import WeightsError
 
@@ -33,14 +33,22 @@ def write_network(path: Path, net: torch.nn.Module, *, config: dict[str, Any]) -
         path: file to write; replaced atomically.
         net: the network.
         config: keyword arguments that construct it, JSON-serialisable.
+
+    Raises:
+        OSError: the file cannot be written; nothing half-written stays.
     """
     tensors = {
         name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
         for name, value in net.state_dict().items()
     }
+    data = save(tensors, metadata={"config": json.dumps(config, sort_keys=True)})
     part = path.with_name(path.name + ".part")
-    save_file(tensors, part, metadata={"config": json.dumps(config, sort_keys=True)})
-    part.replace(path)
+    try:
+        # Not by safetensors' own function, whose files nobody else may read.
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_network(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -114,12 +114,15 @@ class Store:
         target = folder / card.file
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            handle, part = tempfile.mkstemp(dir=folder, prefix=f".{card.file}.")
-            os.close(handle)
-            shutil.copyfile(source, part)
-            os.replace(part, target)
+            with tempfile.TemporaryDirectory(dir=folder, prefix=".import-") as unfinished:
+                part = Path(unfinished) / card.file
+                shutil.copyfile(source, part)
+                part.replace(target)
         except OSError as error:
-            raise WeightsError(f"{target}: cannot be written ({error.strerror})") from error
+            raise WeightsError(
+                f"{target}: cannot be written ({error.strerror}); free some space, or name another "
+                "folder in OLDFIX_WEIGHTS"
+            ) from error
         return target
 
 

@@ -204,6 +204,27 @@ def test_networks_survive_safetensors(tmp_path: Path) -> None:
     net.load_state_dict(state)
     assert net.gain.item() == 0.5
     assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
+    (tmp_path / "plain").write_bytes(b"")
+    modes = [(tmp_path / name).stat().st_mode for name in ("net.safetensors", "plain")]
+    assert modes[0] == modes[1]  # whoever may read other files may read a network
+
+
+def test_a_full_disk_leaves_the_network_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "net.safetensors"
+    write_network(path, SmoothNet(0.5), config={})
+    before = path.read_bytes()
+
+    def full(part: Path, data: bytes) -> int:
+        part.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_network(path, SmoothNet(0.25), config={})
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["net.safetensors"]
 
 
 def test_tiles_cover_a_picture() -> None:

@@ -94,6 +94,21 @@ def test_import_checks_before_it_copies(tmp_path: Path, monkeypatch: pytest.Monk
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["smooth.pt"]
 
 
+def test_a_full_disk_leaves_nothing_of_an_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path, part: Path) -> None:
+        Path(part).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("OLDFIX_WEIGHTS", str(tmp_path / "mine"))
+    smooth = install(tmp_path / "downloads", b"sound weights")
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(WeightsError, match=r"smooth\.pt: cannot be written \(No space left.*free"):
+        Store().put(smooth, tmp_path / "downloads" / "smooth.pt")
+    assert not list((tmp_path / "mine").iterdir())
+
+
 def test_the_chosen_folder_comes_before_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLDFIX_WEIGHTS", "chosen")
     assert search_folders()[0] == Path("chosen")
