@@ -25,6 +25,7 @@ from oldfix import IMAGE, SAMPLERS, Photo, Pipeline, Runner, Step, UsageError, d
 from oldfix.degrade.noise import gaussian_noise
 from oldfix.evaluation.chart import Chart, Line
 from oldfix.evaluation.metrics import psnr, ssim
+from oldfix.evaluation.studies import leave_with
 
 _NETWORKS = ("denoiser-px-s", "dncnn-s", "nlrn-s")
 #: Numbers of steps measured.
@@ -205,4 +206,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave_with(main)

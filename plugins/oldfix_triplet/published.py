@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping as Table
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import tomli_w
 import torch
 from torch import Tensor, nn
 
-from oldfix import WeightsError, write_network
+from oldfix import EnvironmentProblem, WeightsError, write_network
 from oldfix_triplet import mapping, vae
 
 URL = (
@@ -139,18 +140,25 @@ def import_published(source: Path, out: Path) -> list[str]:
     Raises:
         WeightsError: no kind is complete, or a file is not what its name says; nothing but
             tensors is ever read.
+        EnvironmentProblem: ``out`` cannot be written (a full disk, say).
     """
     files = _files(source)
-    out.mkdir(parents=True, exist_ok=True)
-    cards = []
-    for kind, (names, arguments) in KINDS.items():
-        if all(name in files for name in names):
-            cards += _import_kind(kind, {name: files[name] for name in names}, arguments, out)
-    if not cards:
+    whole = {kind: names for kind, (names, _) in KINDS.items() if all(n in files for n in names)}
+    if not whole:
         wanted = ", ".join(KINDS["quality"][0])
         raise WeightsError(f"{source}: holds none of the published sets, such as {wanted}")
-    (out / "triplet_published.toml").write_text(tomli_w.dumps({"card": cards}), "utf-8")
-    (out / "triplet_published.py").write_text(_PLUGIN, "utf-8")
+    cards = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for kind, names in whole.items():
+            cards += _import_kind(kind, {name: files[name] for name in names}, KINDS[kind][1], out)
+        (out / "triplet_published.toml").write_text(tomli_w.dumps({"card": cards}), "utf-8")
+        (out / "triplet_published.py").write_text(_PLUGIN, "utf-8")
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{out}: cannot be written ({error.strerror or error}); free some space, or choose "
+            "another folder with -o"
+        ) from error
     return [card["id"] for card in cards]
 
 
@@ -208,8 +216,7 @@ def _files(source: Path) -> dict[str, Any]:
         for path in sorted(source.rglob("*.pth")):
             found["/".join(path.parts[-2:])] = path.read_bytes
     elif zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            inside = archive.namelist()
+        inside = _members(source)
         for name in inside:
             found["/".join(name.split("/")[-2:])] = _member(source, name)
     else:
@@ -217,10 +224,25 @@ def _files(source: Path) -> dict[str, Any]:
     return {name: read for name, read in found.items() if name in known}
 
 
+def _members(archive: Path) -> list[str]:
+    """The names in an archive whose end at least is there."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return opened.namelist()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"{archive}: cannot be read ({error}); download it again") from error
+
+
 def _member(archive: Path, name: str) -> Any:
     def read() -> bytes:
-        with zipfile.ZipFile(archive) as opened:
-            return opened.read(name)
+        try:
+            with zipfile.ZipFile(archive) as opened:
+                return opened.read(name)
+        # zlib fails on a damaged member; RuntimeError says that one is encrypted
+        except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+            raise WeightsError(
+                f"{archive}: {name} cannot be read ({error}); download it again"
+            ) from error
 
     return read
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from oldfix import UsageError
+from oldfix.evaluation.studies import leave_with
 from oldfix.training import PhotoPool, stacked
 from oldfix_triplet.examples import Domains
 from oldfix_triplet.gap import domain_accuracy, squared_mmd
@@ -140,4 +141,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave_with(main)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
-from oldfix import DEFECTS, IMAGE, WeightsError
+from oldfix import DEFECTS, IMAGE, EnvironmentProblem, WeightsError
 from oldfix.cli.app import build_app
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import discover
@@ -178,3 +178,18 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no archive")
     with pytest.raises(WeightsError, match="neither a folder nor an archive"):
         published.import_published(tmp_path / "text", tmp_path / "out")
+
+
+@pytest.mark.usefixtures("small")
+def test_a_damaged_archive_and_a_folder_that_cannot_be_are_named(tmp_path: Path) -> None:
+    source = write_archive(tmp_path / "global_checkpoints.zip")
+    (tmp_path / "file").touch()
+    with pytest.raises(EnvironmentProblem, match=r"inside: cannot be written .*-o"):
+        published.import_published(source, tmp_path / "file" / "inside")
+    content = bytearray(source.read_bytes())
+    content[300] ^= 255  # within the first member
+    source.write_bytes(bytes(content))
+    with pytest.raises(
+        WeightsError, match=r"latest_net_\w+\.pth cannot be read .*download it again"
+    ):
+        published.import_published(source, tmp_path / "out")
