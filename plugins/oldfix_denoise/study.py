@@ -44,7 +44,8 @@ def samplers(options: argparse.Namespace) -> list[Row]:
     """
     pairs = list(noisy_pictures(options))
     if not pairs:
-        raise UsageError(f"{options.data}: holds no picture; give a folder that does")
+        folders = ", ".join(map(str, options.data))
+        raise UsageError(f"--data {folders}: holds no picture; give a folder that does")
     rows, registry = [], discover()
     with Runner(device=options.device, seed=options.seed) as runner:
         for sampler, steps in ((s, t) for s in SAMPLERS for t in STEPS):
@@ -70,8 +71,9 @@ def sampler_chart(rows: Sequence[Row], name: str, sigma: float) -> Chart:
 
 
 def noisy_pictures(options: argparse.Namespace) -> Iterable[tuple[_Image, _Image]]:
-    """Yield (noisy, clean) crops from the middles of evenly chosen pictures of the folder."""
-    found = sorted(p for p in options.data[0].rglob("*") if p.suffix.lower() in _SUFFIXES)
+    """Yield (noisy, clean) crops from the middles of evenly chosen pictures of the folders."""
+    files = (path for folder in options.data for path in folder.rglob("*"))
+    found = sorted(path for path in files if path.suffix.lower() in _SUFFIXES)
     places = np.linspace(0, len(found) - 1, min(options.limit, len(found))).round().astype(int)
     for number, place in enumerate(places):
         image = read_image(found[place])

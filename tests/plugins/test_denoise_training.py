@@ -223,8 +223,19 @@ def test_the_study_of_samplers_writes_its_table_and_charts(
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="holds no picture"):
+    with pytest.raises(UsageError, match=f"--data {tmp_path}: holds no picture"):
         study.main(["samplers", "--data", str(tmp_path), "-o", str(tmp_path / "out")])
+
+
+def test_pictures_come_from_every_folder_named(tmp_path: Path) -> None:
+    for number, name in enumerate(("a", "b")):
+        (tmp_path / name).mkdir()
+        grey = np.full((16, 16, 3), 40 + 90 * number, np.uint8)
+        Image.fromarray(grey).save(tmp_path / name / "one.png")
+    arguments = ["samplers", "--data", str(tmp_path / "a"), "--data", str(tmp_path / "b")]
+    options = study._parser().parse_args([*arguments, "--crop", "8"])
+    means = [float(clean.mean()) * 255 for _, clean in study.noisy_pictures(options)]
+    assert means == pytest.approx([40, 130])
 
 
 BRIEF = """
