@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-#: Inputs below this give next to nothing, and next to no gradient.
-_DEAD = -4.0
+#: Where the slope of SiLU changes its sign; from there downwards it leads into the dead part.
+_DEAD = -1.0
 
 
 class LivingSiLU(nn.SiLU):  # type: ignore[misc]
@@ -15,7 +15,7 @@ class LivingSiLU(nn.SiLU):  # type: ignore[misc]
     In front of a last layer nothing leads around the activation. A network that is rewarded for
     saying nothing of some pictures (sound ones) may push its input so far below zero that neither
     output nor gradient is left, for whatever it takes for the like, for good. So in training mode
-    this keeps how far the input lies in that part; `strain` is to be added to the loss.
+    this keeps how far the input lies below -1; `strain` is to be added to the loss.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class LivingSiLU(nn.SiLU):  # type: ignore[misc]
         return super().forward(x)
 
     def strain(self) -> Tensor | None:
-        """Mean depth of the inputs below -4 since it was last asked; None without any."""
+        """Mean depth of the inputs below -1 since it was last asked; None without any."""
         strains, self._strains = self._strains, []
         return torch.stack(strains).mean() if strains else None
 

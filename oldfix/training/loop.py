@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 #: So many steps in a row without a finite gradient end the run.
 _HOPELESS = 50
 #: Weight of a last activation's dead inputs beside any loss; a healthy network has none.
-_STRAIN_WEIGHT = 0.01
+_STRAIN_WEIGHT = 0.02
 #: Time box where neither the request nor a recipe names one.
 _MINUTES = 40.0
 
