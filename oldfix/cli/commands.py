@@ -49,7 +49,7 @@ def _guarded(run: Callable[[], Any]) -> int:
         return 0
     except OSError as error:
         return _refused(error)
-    except Exception as error:
+    except Exception as error:  # typer's own errors, and whatever is wrong with oldfix itself
         return _unexpected(error)
     if result == INTERRUPTED:
         tell("oldfix: interrupted; what was finished is kept")

@@ -57,7 +57,7 @@ def draw_examples(
             continue
         say(f"examples of {task.name}")
         sample = _sample(task, task.shown, redistributable(data, comparison.licences), data, seed)
-        lines.append((task.name, _pictures(task, tables[task.set], sample, host)))
+        lines.append((task.name, _pictures(task, tables[task.set], sample, host, say)))
     if not lines:
         raise UsageError("eval seeds: no table of a task that has examples; measure one first")
     return _write(path, lines)
@@ -99,8 +99,10 @@ def _sample(task: Task, shown: Shown, allowed: frozenset[str], data: Path, seed:
     return next(samples(every.model_copy(update=pair), data, seed))
 
 
-def _pictures(task: Task, table: Table, sample: Sample, host: Host) -> dict[str, Any]:
-    """Label -> picture; a row that fails on this sample is left out."""
+def _pictures(
+    task: Task, table: Table, sample: Sample, host: Host, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Label -> picture; a row that fails on this sample is left out, and it is said."""
     chosen = load_set(task.set)
     every = (*CLASSICAL[chosen.kind_of_rows], *stage_rows(chosen, host))
     by_name = {row.name: row for row in every if isinstance(row, Row)}
@@ -111,7 +113,8 @@ def _pictures(task: Task, table: Table, sample: Sample, host: Host) -> dict[str,
             continue
         try:
             output = row.run(sample)
-        except (PhotoError, ValueError):
+        except (PhotoError, ValueError) as error:
+            say(f"examples of {task.name}: {result.name} is left out ({error})")
             continue
         label = result.name if system == "classical" else load_comparison().title(system)
         pictures[label] = picture_of(output, sample.image)

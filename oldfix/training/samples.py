@@ -80,7 +80,7 @@ class _Samples(Dataset[Any]):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[Any, ...] | str:
         try:
             return self.task.sample(np.random.default_rng([self.seed, index]))
-        except Exception as error:
+        except Exception as error:  # a task's code may raise anything, even what cannot be pickled
             return (
                 f"training: sample {index} could not be made ({type(error).__name__}: {error}); "
                 f"call {type(self.task).__name__}.sample with "

@@ -71,7 +71,7 @@ class ResNetPyramid(nn.Module):  # type: ignore[misc]
             state = _read_state(path)
             kept = {name: v for name, v in state.items() if not name.startswith("fc.")}
             self.load_state_dict(kept)
-        except Exception as error:
+        except Exception as error:  # torch raises whatever it likes on a stranger's file
             raise WeightsError(
                 f"{path}: is not a ResNet-34 as torchvision saves it, {self.widths[0]} channels "
                 f"wide ({type(error).__name__}: {error}); give its resnet34 weights"

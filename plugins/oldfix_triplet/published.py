@@ -253,7 +253,7 @@ def _tensors(name: str, content: bytes) -> dict[str, Tensor]:
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         if not all(isinstance(value, Tensor) for value in state.values()):
             raise TypeError("holds more than tensors")
-    except Exception as error:
+    except Exception as error:  # torch raises whatever it likes on a stranger's file
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(f"{name}: is not a checkpoint of tensors ({line})") from None
     return dict(state)

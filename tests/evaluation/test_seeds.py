@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Pillow
 from skimage import data
 
-from oldfix import UsageError
+from oldfix import StageError, UsageError
 from oldfix.evaluation import examples
 from oldfix.evaluation.columns import CONVENTIONS
 from oldfix.evaluation.metrics import niqe
@@ -108,6 +108,20 @@ def test_only_pictures_with_a_fitting_licence_are_shown(album, tmp_path, monkeyp
     assert out.stat().st_size < 300_000
     with Pillow.open(out) as figure:
         assert figure.width == 4 * examples._CELL  # input, classical, the system, truth
+
+
+def test_what_fails_on_an_example_is_left_out_and_said(album, tmp_path, monkeypatch):
+    def run(sample):
+        raise StageError("out of memory")
+
+    made = [Row("mend (s, no defects)", "oldfix", "", run, system="triplet")]
+    monkeypatch.setattr(examples, "stage_rows", lambda chosen, host: made)
+    heard = []
+    tables = {TABLE.name: TABLE}
+    out = examples.draw_examples(tmp_path / "s.jpg", tables, None, album, say=heard.append)
+    assert any("mend (s, no defects) is left out (out of memory)" in line for line in heard)
+    with Pillow.open(out) as figure:
+        assert figure.width == 3 * examples._CELL  # input, classical, truth
 
 
 def test_a_folder_that_states_no_licence_gives_no_figure(album, tmp_path):
