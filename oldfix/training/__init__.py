@@ -12,7 +12,7 @@ Nothing here prints; figures go into CSV files in the output folder and to the l
 """
 
 from oldfix.training.adversarial import judged_by
-from oldfix.training.companion import installed, start_from
+from oldfix.training.companion import best_installed, installed, start_from
 from oldfix.training.loop import fit
 from oldfix.training.pack import pack
 from oldfix.training.pool import PhotoPool
@@ -28,6 +28,7 @@ __all__ = [
     "Task",
     "TrainRequest",
     "TrainingRecipe",
+    "best_installed",
     "fit",
     "installed",
     "judged_by",

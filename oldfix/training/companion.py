@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -20,6 +21,11 @@ def installed(card: WeightsCard) -> Path:
         WeightsError: it is not installed, or is not the file the card describes.
     """
     return Store().verify(card)
+
+
+def best_installed(cards: Iterable[WeightsCard], role: str) -> WeightsCard | None:
+    """Return the card of a role with the highest rank of those whose file is there, or None."""
+    return Store().best(cards, role)
 
 
 def start_from(net: nn.Module, path: Path) -> None:

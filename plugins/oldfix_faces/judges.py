@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from oldfix import WeightsError, compat, discover, fill_from_checkpoint
-from oldfix.training import installed
+from oldfix.training import best_installed, installed
 from oldfix_faces.detector_net import without_wrapper
 
 #: Role of cards whose networks tell people apart: (N, 1, 128, 128) grey in [-1, 1] to numbers.
@@ -39,24 +39,19 @@ def identity_network(name: str) -> nn.Module | None:
             "none".
 
     Raises:
-        WeightsError: the card named is unknown or not installed.
+        WeightsError: the card named is unknown or not installed, or the file is not its own.
     """
     if name == "none":
         return None
-    cards = [card for card in discover().cards.values() if card.role == IDENTITY]
-    for card in sorted(cards, key=lambda card: -card.rank):
-        if name not in {"auto", card.id}:
-            continue
-        try:
-            path = installed(card)
-        except WeightsError:
-            if name == "auto":
-                continue
-            raise
-        return opened(card.load, path)
+    cards = {id_: card for id_, card in discover().cards.items() if card.role == IDENTITY}
     if name == "auto":
-        return None
-    raise WeightsError(f"{name}: is no card of the role '{IDENTITY}'; see 'oldfix weights list'")
+        card = best_installed(cards.values(), IDENTITY)
+        return None if card is None else opened(card.load, installed(card))
+    if name not in cards:
+        raise WeightsError(
+            f"{name}: is no card of the role '{IDENTITY}'; see 'oldfix weights list'"
+        )
+    return opened(cards[name].load, installed(cards[name]))
 
 
 def load_arcface(path: Path) -> nn.Module:

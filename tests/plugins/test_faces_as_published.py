@@ -227,6 +227,12 @@ def test_an_installed_identity_network_is_taken(tmp_path: Path, monkeypatch: Any
     torch.save({"weight": torch.zeros(2)}, path)
     with pytest.raises(WeightsError, match=r"arcface\.pth: is not ArcFace"):
         judges.load_arcface(path)
+    with pytest.raises(WeightsError, match=r"arcface\.pth"):  # damaged is not the same as missing
+        judges.identity_network("auto")
+    path.unlink()
+    assert judges.identity_network("auto") is None
+    with pytest.raises(WeightsError, match="not installed"):
+        judges.identity_network("arcface-test")
 
 
 def test_the_perceptual_loss_downloads_nothing(tmp_path: Path, monkeypatch: Any) -> None:
