@@ -50,8 +50,11 @@ def read_known_faces(table: Path, folder: Path) -> list[KnownFace]:
     Raises:
         UsageError: the table is not of this kind, or lists no picture of the folder.
     """
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{table}: cannot be read ({error}); give a table in UTF-8") from error
     wanted = [f"{name}_{axis}" for name in _POINTS for axis in "xy"]
     if not rows or not {"file", *wanted} <= set(rows[0]):
         raise UsageError(f"{table}: is no table of landmarks; its columns must be file, {wanted}")
@@ -62,7 +65,12 @@ def read_known_faces(table: Path, folder: Path) -> list[KnownFace]:
             image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
             if image is None:
                 raise UsageError(f"{path}: listed in {table}, cannot be read as a picture")
-            points = np.array([float(row[name]) for name in wanted]).reshape(5, 2)
+            try:
+                points = np.array([float(row[name]) for name in wanted]).reshape(5, 2)
+            except (TypeError, ValueError) as error:
+                raise UsageError(
+                    f"{table}: the landmarks of {row['file']} are no numbers ({error}); correct it"
+                ) from error
             faces.append(KnownFace(np.asarray(image, np.uint8), points))
     if len(faces) < _KEPT_EVERY:
         raise UsageError(f"{table}: lists {len(faces)} pictures of {folder}; give {_KEPT_EVERY}")

@@ -170,6 +170,12 @@ def test_tables_of_landmarks_are_read_and_checked(tmp_path: Path) -> None:
     np.testing.assert_array_equal(faces[3].points, np.arange(10).reshape(5, 2))
     with pytest.raises(UsageError, match="lists 0 pictures"):
         landmark_task.read_known_faces(table, tmp_path / "elsewhere")
+    table.write_text("\n".join([*rows[:20], rows[20].replace(",3,", ",left,")]), "utf-8")
+    with pytest.raises(UsageError, match=r"faces/19\.png are no numbers .*'left'"):
+        landmark_task.read_known_faces(table, folder)
+    table.write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match=r"points\.csv: cannot be read"):
+        landmark_task.read_known_faces(table, folder)
     table.write_text("file,x\na.png,1\n", "utf-8")
     with pytest.raises(UsageError, match="no table of landmarks"):
         landmark_task.read_known_faces(table, folder)
