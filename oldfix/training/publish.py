@@ -34,7 +34,7 @@ def publish(
 
     ``NAME.json`` holds the figures and the facts of the run. Where the request has a card,
     ``NAME.card.toml`` is that card with the new digest, size, source and figures, to be put in
-    the place of the old one once the evaluation says so.
+    the place of the old one once the evaluation says so, and its licence and limits are stated.
 
     Args:
         net: the network; its ``config`` are the keyword arguments that construct it,
@@ -78,6 +78,9 @@ def _write_facts(
             "sha256": hashlib.sha256(data).hexdigest(),
             "bytes": len(data),
             "source": _source(facts["run"]),
+            # Neither is known of a network that nobody has looked at yet.
+            "licence": "not stated; mind that of the photographs",
+            "limits": f"not looked at yet; of the network before: {request.card.limits}",
             "figures": {"validation": json.dumps(dict(figures))},
         }
         path.with_suffix(".card.toml").write_text(tomli_w.dumps({"card": [table]}), "utf-8")
@@ -111,7 +114,8 @@ def _source(run: Mapping[str, Any]) -> str:
 def _device(name: str) -> str:
     if name.startswith("cuda"):
         return str(torch.cuda.get_device_name(torch.device(name)))
-    return f"{torch.get_num_threads()} threads of a CPU ({platform.machine()})"
+    threads = torch.get_num_threads()
+    return f"{threads} thread{'s' if threads != 1 else ''} of a CPU ({platform.machine()})"
 
 
 def _commit() -> str:

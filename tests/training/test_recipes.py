@@ -103,6 +103,8 @@ def test_publishing_fills_a_card(tmp_path: Path) -> None:
     assert new.id == card.id
     assert new.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert "seed 7" in new.source
+    assert "Apache" not in new.licence  # the photographs were not this project's
+    assert new.limits.endswith(card.limits) and "not looked at yet" in new.limits
     assert pool.digest[:12] in new.source
     facts = json.loads(path.with_suffix(".json").read_text())
     assert facts["figures"] == figures
