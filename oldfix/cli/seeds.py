@@ -26,11 +26,13 @@ def compare_systems(
     from oldfix.evaluation.seeds import load_comparison, to_page
     from oldfix.evaluation.sets import load_set
     from oldfix.evaluation.tables import write_table
-    from oldfix.files import write_text
+    from oldfix.files import make_folder, write_text
 
     if not arguments and data is None:
         raise UsageError("eval seeds: needs tables (JSON, or folders of them), or --data FOLDER")
     comparison, tables = load_comparison(), read_tables(map(Path, arguments))
+    for folder in {flags.out, flags.images or flags.out}:
+        make_folder(folder)
     page, figure, why = flags.out / "results.md", "", "no photographs were given (--data)"
     if data is not None:
         host = open_host(device=flags.device, seed=flags.seed)

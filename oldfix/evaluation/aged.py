@@ -14,7 +14,7 @@ import numpy as np
 from oldfix.errors import UsageError
 from oldfix.evaluation.changes import Image
 from oldfix.evaluation.pages import Cell, Grid, Pixels, as_pixels, shrunk, write_pages
-from oldfix.files import write_text
+from oldfix.files import make_folder, write_text
 
 if TYPE_CHECKING:
     from oldfix.degrade import Recipe
@@ -73,6 +73,7 @@ def write_aged(
         raise UsageError("eval aged: needs sound photographs and old ones; name a folder of each")
     if key.exists():
         raise UsageError(f"{out}: holds a mixture already; choose another -o")
+    make_folder(out)
     loaded = load_recipe(recipe)
     cells: list[tuple[Pixels, dict[str, Any]]] = []
     for number, pair in enumerate(zip(sound, old, strict=False)):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from oldfix.evaluation.bench_page import to_markdown
-from oldfix.files import write_text
+from oldfix.files import make_folder, write_text
 from oldfix.registry import discover
 
 _GIB = 1 << 30
@@ -127,6 +127,7 @@ def bench(
     Returns:
         The Markdown page.
     """
+    make_folder(out)
     measuring = Bench(megapixels, scan_megapixels, threads or os.cpu_count() or 1, device, say=say)
     results = measuring.run()
     text = json.dumps(results, indent=1) + "\n"

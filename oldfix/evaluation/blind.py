@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow, ImageDraw, ImageFont
 
 from oldfix.errors import FileError, UsageError
+from oldfix.files import make_folder
 
 Image = NDArray[np.float32]
 
@@ -81,7 +82,7 @@ def write_blind(
         raise UsageError("eval blind: needs photographs; name files or folders after A and B")
     if key.exists() or folder.exists():
         raise UsageError(f"{out}: holds a blind comparison already; choose another -o")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with tempfile.TemporaryDirectory(dir=out) as unfinished:
         sheets = Path(unfinished) / _SHEETS
         entries, same = _write_sheets(sheets, sides, photos, np.random.default_rng(seed), say)

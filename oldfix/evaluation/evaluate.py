@@ -19,7 +19,7 @@ from oldfix.evaluation.samples import Sample, samples
 from oldfix.evaluation.sets import EvaluationSet, choose_sets
 from oldfix.evaluation.stages import OFFICIAL_DETECTOR, Host, official_detector_file, stage_rows
 from oldfix.evaluation.tables import Table, write_table
-from oldfix.files import write_text
+from oldfix.files import make_folder, write_text
 from oldfix.keys import Face
 from oldfix.registry import discover
 from oldfix.runner import Runner
@@ -65,10 +65,11 @@ class Evaluation:
         """Measure what a name means, one set or several, and return the Markdown page.
 
         Raises:
-            UsageError: no such set, or no pictures.
+            UsageError: no such set, no pictures, or a folder that cannot be written into.
             EnvironmentProblem: the set needs something that is not installed.
         """
         chosen = choose_sets(name)
+        make_folder(self.out)
         return self._run_one(chosen[0]) if chosen[0].name == name else self._run_many(name, chosen)
 
     def measure(

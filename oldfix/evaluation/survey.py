@@ -26,7 +26,7 @@ from oldfix.evaluation.changes import (
 )
 from oldfix.evaluation.pages import Cell, Grid, Pixels, as_pixels, shrunk, write_pages
 from oldfix.evaluation.verdicts import write_verdicts
-from oldfix.files import write_text
+from oldfix.files import make_folder, write_text
 from oldfix.keys import IMAGE
 from oldfix.plan import Plan
 from oldfix.runner import Runner
@@ -116,13 +116,15 @@ def write_survey(
         say: told in words what is being done.
 
     Raises:
-        UsageError: no photograph, or the folder holds a table of verdicts already.
+        UsageError: no photograph, or the folder holds a table of verdicts already or cannot be
+            written into.
         EnvironmentProblem: a device or weights cannot be used.
     """
     if not photos:
         raise UsageError("eval survey: needs photographs; name files or folders")
     if (out / VERDICTS_NAME).exists():
         raise UsageError(f"{out / VERDICTS_NAME}: may hold verdicts already; choose another -o")
+    make_folder(out)
     entries: list[_Entry] = []
     failed: dict[str, str] = {}
     most: list[_Entry] = []  # the others' crops are let go, so that many photographs fit

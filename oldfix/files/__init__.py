@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oldfix.files.atomic import write_text
+    from oldfix.files.atomic import make_folder, write_text
     from oldfix.files.find import Found, find_photos
     from oldfix.files.formats import MAX_PIXELS, format_of_name
     from oldfix.files.read import read_image, read_photo
@@ -23,6 +23,7 @@ _HOMES = {
     "check_writable": "write",
     "find_photos": "find",
     "format_of_name": "formats",
+    "make_folder": "atomic",
     "read_image": "read",
     "read_photo": "read",
     "write_photo": "write",
@@ -34,6 +35,7 @@ __all__ = [
     "check_writable",
     "find_photos",
     "format_of_name",
+    "make_folder",
     "read_image",
     "read_photo",
     "write_photo",

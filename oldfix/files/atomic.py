@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from oldfix.errors import FileError
+from oldfix.errors import FileError, UsageError
 
 
 @contextmanager
@@ -47,6 +48,23 @@ def atomic(path: Path, *, overwrite: bool = False) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for results that are not there yet, to say now that it cannot be.
+
+    Raises:
+        UsageError: it cannot be made, or nothing can be written into it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        why = error.strerror or error
+        raise UsageError(
+            f"{path}: cannot be made or written into ({why}); choose another folder with -o"
+        ) from None
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

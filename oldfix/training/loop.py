@@ -7,13 +7,13 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import torch
 
 from oldfix.engine.living import strain_of
 from oldfix.engine.models import choose_device
 from oldfix.errors import Cancelled, OldfixError, UsageError
+from oldfix.files import make_folder
 from oldfix.training import checkpoint
 from oldfix.training.checkpoint import Progress, State
 from oldfix.training.companion import start_from
@@ -64,7 +64,7 @@ class _Run:
     def __init__(self, task: Task, settings: Settings, request: TrainRequest) -> None:
         self.task, self.settings, self.request = task, settings, request
         self.device = _device(request.device)
-        _make_folder(request.out)
+        make_folder(request.out)
         torch.manual_seed(request.seed)
         if request.init is not None:
             start_from(task.net, request.init)
@@ -215,11 +215,3 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         raise UsageError("device auto: a training is told its device; use --device cpu or cuda")
     return choose_device(name)
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = error.strerror or error
-        raise UsageError(f"{path}: cannot be made ({why}); choose another folder with -o") from None

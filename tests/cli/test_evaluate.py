@@ -171,3 +171,24 @@ def test_tables_of_several_sets_are_printed_by_name(cli: Cli, tmp_path: Path) ->
     assert [*tables] == ["denoise-15", "denoise-25", "denoise-50"]
     assert tables["denoise-15"]["samples"] == ["a.png"]
     assert "DnCNN" in " ".join(tables["denoise-15"]["skipped"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("eval", "sound", "--data", "ALBUM"),
+        ("eval", "seeds", "--data", "ALBUM"),
+        ("eval", "survey", "ALBUM"),
+        ("eval", "aged", "ALBUM", "ALBUM"),
+        ("eval", "blind", "ALBUM", "ALBUM", "ALBUM"),
+        ("bench", "--megapixels", "0.01"),
+    ],
+)
+def test_a_folder_that_cannot_be_is_told_before_anything_is_measured(
+    cli: Cli, album: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").touch()
+    result = cli(*(album if a == "ALBUM" else a for a in arguments), "-o", tmp_path / "file" / "x")
+    assert result.exit_code == 2, result.stderr
+    last = result.stderr.strip().splitlines()[-1]
+    assert "cannot be made or written into (Not a directory)" in last

@@ -72,7 +72,7 @@ def test_a_full_disk_is_named_when_the_network_is_written(
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"cannot be made \(Not a directory\)"):
+    with pytest.raises(UsageError, match=r"cannot be made or written into \(Not a directory\)"):
         fit(Doubling(), SETTINGS, request(tmp_path / "file" / "run"))
 
 
