@@ -128,9 +128,9 @@ def _values(field: FieldInfo) -> str:
 def cards_page(cards: Iterable[WeightsCard]) -> str:
     """One section a card."""
     head = (
-        "What `oldfix weights list` knows: sources, licences, limits and figures. Weights trained by "
-        "this project had seed 0. Where a card names no manifest of the photographs, no commit or no "
-        "hardware, these were not recorded."
+        "What `oldfix weights list` knows: sources, licences, limits and figures. Weights trained "
+        "by this project had seed 0. Where a card names no manifest of the photographs, no commit "
+        "or no hardware, these were not recorded."
     )
     return page("Weights cards", head, *map(_card_section, sorted(cards, key=lambda c: c.id)))
 

@@ -25,6 +25,7 @@ from oldfix import DEFECTS, fill_narrow
 from oldfix.evaluation.metrics import psnr, ssim
 from oldfix.evaluation.samples import Sample, samples
 from oldfix.evaluation.sets import load_set
+from oldfix.evaluation.studies import leave_with
 from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
 from oldfix_diffusion.bank import Bank
 from oldfix_diffusion.denoiser import Denoiser, load_denoiser
@@ -212,4 +213,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave_with(main)
