@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from oldfix_tone.texture import held, smoothed
+
 Image = NDArray[np.float32]
 Table = NDArray[np.float32]
 
@@ -81,21 +83,30 @@ class Correction:
 
         return _in_bands(correct, image)
 
-    def apply_to_lightness(self, image: Image) -> Image:
+    def apply_to_lightness(self, image: Image, hold: float = 0.0) -> Image:
         """Return the image with its lightness corrected and its tone kept.
 
         The three channels are scaled alike, which keeps chromaticity (encoded values are close to
         a power of light, and a power of a ratio is a ratio).
+
+        Args:
+            image: (H, W, 3) float32 in [0, 1].
+            hold: share of the amplification of fine texture that is held back; see
+                `oldfix_tone.texture`.
         """
         table = self.tables().mean(axis=0)
 
-        def correct(band: Image) -> Image:
+        def correct(band: Image, wanted: Image) -> Image:
             luma = band @ LUMA
-            wanted = table[_index(luma)]
-            scaled = band * (wanted / np.maximum(luma, 1 / 512))[..., None]
-            return _fitted(scaled, wanted)
+            return _fitted(band * (wanted / np.maximum(luma, 1 / 512))[..., None], wanted)
 
-        return _in_bands(correct, image)
+        if hold > 0:
+            luma = image @ LUMA
+            wanted = table[_index(luma)]
+            still = held(luma, wanted, table[_index(smoothed(luma))])
+            wanted += np.float32(hold) * (still - wanted)
+            return _in_bands(correct, image, wanted)
+        return _in_bands(lambda band: correct(band, table[_index(band @ LUMA)]), image)
 
 
 def _index(values: Image) -> NDArray[np.uint16]:
@@ -103,12 +114,13 @@ def _index(values: Image) -> NDArray[np.uint16]:
     return np.round(values * (_ENTRIES - 1)).astype(np.uint16)
 
 
-def _in_bands(correct: Callable[[Image], Image], image: Image) -> Image:
+def _in_bands(correct: Callable[..., Image], image: Image, *planes: Image) -> Image:
     """Correct a picture band by band, so that a large scan needs little memory besides."""
     out = np.empty_like(image)
     rows = max(1, _BAND_PIXELS // image.shape[1])
     for top in range(0, image.shape[0], rows):
-        out[top : top + rows] = correct(image[top : top + rows])
+        band = slice(top, top + rows)
+        out[band] = correct(image[band], *(plane[band] for plane in planes))
     return out
 
 

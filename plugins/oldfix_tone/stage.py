@@ -10,9 +10,10 @@ from oldfix import DEFECTS, IMAGE, Context, Photo, is_toned
 from oldfix.colour import to_lab
 from oldfix_tone import ToneOptions
 from oldfix_tone.correction import LUMA, Correction
-from oldfix_tone.levels import levels
+from oldfix_tone.levels import LEVELS_SIDE, levels
 from oldfix_tone.margins import picture_box
 from oldfix_tone.net import SIDE
+from oldfix_tone.texture import loudness, share_held
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.float32]
@@ -31,20 +32,31 @@ def restore_tone(photo: Photo, options: ToneOptions, ctx: Context) -> Photo:
     that a network estimates.
     """
     image = photo[IMAGE]
-    look = thumbnail(image, photo.get(DEFECTS))
     toned = is_toned(image)
-    by_lightness = toned or options.cast == "keep"
-    if by_lightness:
-        correction, share = levels(look, options.strength)
+    if toned or options.cast == "keep":
+        image = _lightened(image, photo.get(DEFECTS), options, ctx)
     else:
-        correction, share = _estimate(look, options, ctx)
-    ctx.note(toned=toned, corrected=round(share, 3))
-    if share > 0:
-        correct = correction.apply_to_lightness if by_lightness else correction.apply
-        image = correct(image)
+        correction, share = _estimate(thumbnail(image, photo.get(DEFECTS)), options, ctx)
+        ctx.note(corrected=round(share, 3))
+        image = correction.apply(image) if share > 0 else image
+    ctx.note(toned=toned)
     if toned and options.cast == "remove":
         image = _grey(image)
     return photo if image is photo[IMAGE] else photo.put(IMAGE, image)
+
+
+def _lightened(image: Image, defects: Mask | None, options: ToneOptions, ctx: Context) -> Image:
+    """Correct lightness by the histogram; texture that is loud already is not made louder."""
+    look = thumbnail(image, defects, side=LEVELS_SIDE)
+    correction, share = levels(look, options.strength)
+    ctx.note(corrected=round(share, 3))
+    if share == 0:
+        return image
+    loud = loudness(image @ LUMA)
+    hold = share_held(loud)
+    if hold > 0:
+        ctx.note(texture=round(loud, 3), texture_held=round(hold, 3))
+    return correction.apply_to_lightness(image, hold)
 
 
 def _estimate(look: Image, options: ToneOptions, ctx: Context) -> tuple[Correction, float]:
@@ -57,12 +69,13 @@ def _estimate(look: Image, options: ToneOptions, ctx: Context) -> tuple[Correcti
     return Correction.from_numbers(numbers, share), share
 
 
-def thumbnail(image: Image, defects: Mask | None) -> Image:
-    """Shrink the picture inside its margins to (64, 64, 3), without its damaged pixels.
+def thumbnail(image: Image, defects: Mask | None, side: int = SIDE) -> Image:
+    """Bring the picture inside its margins to (side, side, 3), without its damaged pixels.
 
     Args:
         image: (H, W, 3) float32 RGB in [0, 1].
         defects: (H, W), 1 = damaged, or None.
+        side: of the square, in pixels; what a network looks at by default.
     """
     scale = min(1.0, _BOUNDED_PX / max(image.shape[:2]))
     sound = np.ones(image.shape[:2], np.float32) if defects is None else 1 - defects
@@ -77,7 +90,7 @@ def thumbnail(image: Image, defects: Mask | None) -> Image:
     )
     total, mass = image[rows, columns] * weight[rows, columns], weight[rows, columns]
     shrunk = [
-        cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for part in (total, mass)
+        cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA) for part in (total, mass)
     ]
     return np.asarray(np.clip(shrunk[0] / shrunk[1][..., None], 0, 1), np.float32)
 

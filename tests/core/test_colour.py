@@ -6,10 +6,13 @@ import cv2
 import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from skimage import color
 
 from oldfix.colour import (
+    TONED_PATCHES,
+    TONED_RESIDUAL,
+    colour_patches,
     from_lab,
     grey_to_luminance,
     is_toned,
@@ -116,6 +119,7 @@ def sepia(image: np.ndarray) -> np.ndarray:
     return from_lab(np.stack([tone, 0.35 * chroma, chroma], axis=-1))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000))
 def test_grey_and_sepia_are_toned_and_colour_is_not(seed):
     image = scene(seed)
@@ -135,3 +139,33 @@ def test_jpeg_noise_leaves_a_sepia_photograph_toned():
 @given(images(1))
 def test_a_single_colour_has_no_residual(image):
     assert tone_residual(image) < 0.01
+
+
+def under_a_veil(dressed: bool) -> np.ndarray:
+    """A sepia picture with a wash of stain, in which a figure may wear a dull green."""
+    rows, columns = np.mgrid[-1:1:120j, -1:1:160j].astype(np.float32)
+    lab = to_lab(sepia(0.2 + 0.4 * scene(5)))
+    lab[..., 1] += 2 * columns + rows * rows
+    lab[..., 2] += 6 * columns * rows
+    if dressed:
+        lab[40:100, 60:80, 1] -= 6
+    return from_lab(lab)
+
+
+def test_a_wash_of_stain_is_no_colour_and_the_colour_of_a_thing_is():
+    stained, dressed = under_a_veil(dressed=False), under_a_veil(dressed=True)
+    assert is_toned(stained)
+    assert tone_residual(dressed) < TONED_RESIDUAL
+    assert colour_patches(stained) < 0.5 * TONED_PATCHES < 0.5 * colour_patches(dressed)
+    assert not is_toned(dressed)
+
+
+def test_fading_takes_no_patch_away():
+    """Patches are measured against the range of L*, so that a veil changes them little."""
+    dressed = under_a_veil(dressed=True)
+    assert colour_patches(0.25 + 0.5 * dressed) > 0.7 * colour_patches(dressed)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (2, 3)])
+def test_the_smallest_pictures_can_be_judged(size):
+    assert is_toned(np.full((*size, 3), 0.5, np.float32))

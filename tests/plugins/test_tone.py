@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import dataclasses
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given, settings, strategies as st
 from oldfix import IMAGE, Photo, Pipeline, Runner, Step, discover, write_network
 from oldfix.evaluation.metrics import ciede2000
 from oldfix.testing import StageContract, example_photo
-from oldfix_tone import margins, net, stage, train
+from oldfix_tone import levels, margins, net, stage, texture, train
 from oldfix_tone.correction import LUMA, Correction, soft, with_saturation
 
 numbers = st.lists(st.floats(-3, 3), min_size=10, max_size=10).map(
@@ -136,6 +138,97 @@ def test_a_thumbnail_does_not_see_damage():
     edge = np.abs(look - 0.5).max(axis=2)
     assert (edge[:20] < 1e-3).all()
     assert np.median(stage.thumbnail(image, None)[20:30, 10:50]) > 0.9
+
+
+def grey(luma: np.ndarray) -> np.ndarray:
+    return np.repeat(luma[..., None].astype(np.float32), 3, axis=2)
+
+
+def fields(blacks: float, side: int = levels.LEVELS_SIDE) -> np.ndarray:
+    """A pale scene, luma 0.4 to 0.85, with a share of pixels that are black."""
+    luma = np.random.default_rng(0).uniform(0.4, 0.85, (side, side))
+    inside = luma[side // 4 : 3 * side // 4, side // 4 : 3 * side // 4]
+    inside.flat[: round(blacks * luma.size)] = 0.05
+    return grey(luma)
+
+
+def test_a_pale_scene_with_some_blacks_is_not_faded():
+    assert levels.levels(fields(0.0), 1.0)[1] == 1
+    assert levels.levels(fields(0.004), 1.0)[1] == 0
+
+
+def test_the_edge_of_a_mount_is_no_black_of_the_picture():
+    look = fields(0.0)
+    look[:, :8] = 0
+    assert levels.levels(look, 1.0)[1] == 1
+
+
+def test_the_middle_falls_less_than_the_points_would_have_it():
+    look = fields(0.0)
+    correction, _ = levels.levels(look, 1.0)
+    straight = correction.gain[0] * np.median(look) - correction.offset[0]
+    median = np.median(correction.apply_to_lightness(look))
+    assert straight + 0.01 < median < np.median(look) - 0.01
+
+
+def test_what_does_not_fall_is_not_raised():
+    dark = fields(0.0) - 0.3
+    assert (levels.levels(dark, 1.0)[0].exponent == 1).all()
+
+
+def test_loudness_is_the_deviation_of_the_finest_texture():
+    noise = np.random.default_rng(0).normal(0.5, 0.03, (200, 300)).astype(np.float32)
+    edge = np.repeat(np.linspace(0, 1, 300, dtype=np.float32)[None], 200, axis=0)
+    assert texture.loudness(noise) == pytest.approx(0.03, rel=0.05)
+    assert texture.loudness(edge) < 1e-6
+    assert texture.loudness(noise[:1]) == 0
+
+
+def halftone(contrast: float = 0.06) -> np.ndarray:
+    """A faded halftone print: two flat tones, and a screen of one dot in four pixels."""
+    luma = np.full((120, 160), 0.45, np.float32)
+    luma[:, 80:] = 0.6
+    luma[::2, ::2] += 3 * contrast
+    luma -= contrast * 0.75
+    return grey(luma)
+
+
+def test_a_correction_makes_the_screen_of_a_print_no_louder():
+    image = halftone()
+    correction = Correction.from_numbers(np.full(10, 0, np.float32))
+    correction = dataclasses.replace(correction, gain=np.full(3, 1.8, np.float32))
+    correction = dataclasses.replace(correction, offset=np.full(3, 0.42, np.float32))
+    plain, held = (correction.apply_to_lightness(image, hold)[..., 0] for hold in (0.0, 1.0))
+    found = np.std(image[20:100, 20:60, 0])
+    assert np.std(plain[20:100, 20:60]) > 1.6 * found
+    assert np.std(held[20:100, 20:60]) <= 1.01 * found
+    means = [float(part[:, 100:140].mean() - part[:, 20:60].mean()) for part in (plain, held)]
+    assert means[1] == pytest.approx(means[0], abs=0.01)
+
+
+def test_the_stage_holds_a_screen_back_and_says_so(run_tone):
+    before, after, notes = run_tone(halftone())
+    assert notes["corrected"] == 1
+    assert notes["texture"] > 0.03
+    assert notes["texture_held"] == 1
+    assert np.std(after[20:100, 20:60]) <= 1.01 * np.std(before[20:100, 20:60])
+
+
+def test_quiet_texture_is_corrected_as_all_else(run_tone):
+    _, _, notes = run_tone(halftone(0.005))
+    assert notes["corrected"] == 1
+    assert "texture_held" not in notes
+
+
+@pytest.fixture
+def run_tone() -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, dict[str, Any]]]:
+    def run(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+        plan = Pipeline((Step("restore-tone"),)).plan(discover())
+        with Runner(device="cpu") as runner:
+            photo = runner.run(plan, Photo.from_array(image))
+        return image[..., 0], photo[IMAGE][..., 0], photo.history[-1]["notes"]
+
+    return run
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 400), (700, 650)])
