@@ -40,8 +40,8 @@ _TONED_SIDE = 256
 #: Largest `tone_residual` and `colour_patches` of a grey or toned photograph. Fitted on 105 old
 #: photographs looked at one by one. 91 are grey or toned: 88 are told so (their patches are 0.059
 #: at most); two with strong stains and one beside a red cloth are not. All 14 in colour are told so
-#: (0.074 at least). The residual speaks where a strong colour varies as smoothly as a stain.
-TONED_RESIDUAL = 4.5
+#: (0.074 at least). The residual speaks where a colour varies as smoothly as a stain.
+TONED_RESIDUAL = 3.0
 TONED_PATCHES = 0.066
 #: Deviation of the blur before patches are judged, in pixels; percentile that is taken of them.
 _PATCH_BLUR_PX, _PATCH_PERCENT = 2.0, 99
