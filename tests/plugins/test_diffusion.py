@@ -15,6 +15,7 @@ from torch import nn
 
 from oldfix import DEFECTS, IMAGE, Photo, fill_narrow, write_network
 from oldfix.degrade import age
+from oldfix.degrade.grain import grain
 from oldfix.evaluation.metrics import psnr
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import discover
@@ -237,6 +238,12 @@ def portrait() -> np.ndarray:
 def test_a_sound_photograph_passes_nearly_unchanged() -> None:
     image = portrait()
     assert psnr(run(Photo.from_array(image)), image) > 38
+
+
+def test_grain_coarser_than_white_noise_is_seen() -> None:
+    image = portrait()
+    grainy = grain(image, rng=np.random.default_rng(0), std=16, size_px=0.6)
+    assert psnr(run(Photo.from_array(grainy)), image) > psnr(grainy, image) + 1
 
 
 @pytest.fixture(scope="module")
