@@ -32,6 +32,13 @@ class ColorizeOptions(Options):
     saturation: float = Field(
         1.0, ge=0, le=2, description="strength of the colours; 1 as predicted, 0 grey"
     )
+    doubt: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="how far red and orange that look guessed are weakened where no reference is "
+        "given, and pale yellow and green strengthened; 0 treats all colours alike",
+    )
 
 
 class FindOptions(Options):

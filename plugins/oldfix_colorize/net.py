@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from oldfix import load_network
+from oldfix_colorize.blocks import doubled
 from oldfix_colorize.colorization import Colorization, Prediction
 from oldfix_colorize.restoration import Restoration
 from oldfix_colorize.similarity import Similarity
@@ -70,6 +71,19 @@ class PikFix(nn.Module):  # type: ignore[misc]
     def restore(self, light: Tensor) -> Tensor:
         """Repair (N, 1, H, W) luminance, whose sides are multiples of 4."""
         return self.restoration(light)
+
+    def alone(self, light: Tensor) -> Tensor:
+        """Colour a picture without references, and tell how sure of that the network is.
+
+        Args:
+            light: (N, 1, H, W) luminance; sides are multiples of 16.
+
+        Returns:
+            (N, 3, H/2, W/2): chroma, and the entropy of the distribution over colours, in nats.
+        """
+        told = self.predict(light)
+        entropy = torch.special.entr(told.probability).sum(dim=1, keepdim=True)
+        return torch.cat([told.chroma, doubled(entropy).to(told.chroma.dtype)], dim=1)
 
     def describe(self, light: Tensor) -> Tensor:
         """Return what (N, 1, H, W) luminance shows: (N, C, H/16, W/16) features to search by."""

@@ -18,6 +18,7 @@ from oldfix_colorize import (
     TransferOptions,
 )
 from oldfix_colorize.chroma import match_statistics, resized, upsample
+from oldfix_colorize.doubt import strength
 from oldfix_colorize.library import Description, compared, described, reference_at
 from oldfix_colorize.retrieval import classical, likeness, summary
 
@@ -28,9 +29,9 @@ Array = NDArray[np.float32]
 _SIDE, _SIDE_ALONE = 192, 160
 #: Sides that the network takes are multiples of this.
 _GRID = 16
-#: Strength of colours that no reference vouches for. The mean over what could be there is paler
-#: than any of it; on BSDS this brings colourfulness from a half to two thirds of the truth's, and
-#: still nearer to it than grey.
+#: Strength of colours that no reference vouches for, before any is doubted. The mean over what
+#: could be there is paler than any of it; on BSDS this brings colourfulness from a half to two
+#: thirds of the truth's, and still nearer to it than grey.
 _UNVOUCHED = 1.2
 #: Mean chroma of a reference that counts as grey.
 _GREY = 2.0
@@ -51,19 +52,34 @@ def colorize(photo: Photo, options: ColorizeOptions, ctx: Context) -> Photo:
     light = luminance(image)
     shape = _working_shape(light.shape, _SIDE if references else _SIDE_ALONE)
     planes = [_canvas(reference, shape) for reference in references]
+    inputs: list[Array] = [resized(light, shape)[..., None] / np.float32(100), *planes]
     with ctx.model(options.model) as model:
-        chroma = _predicted(ctx, model, resized(light, shape), planes)
+        if references:
+            chroma = 100 * _predicted(ctx, model, inputs)
+        else:
+            chroma = _unvouched(_predicted(ctx, model, inputs, "alone"), light, options.doubt)
     ctx.note(references=len(references))
-    strength = options.saturation * (1.0 if references else _UNVOUCHED)
-    return photo.put(IMAGE, _joined(light, upsample(chroma, light) * strength))
+    return photo.put(IMAGE, _joined(light, upsample(chroma, light) * options.saturation))
 
 
-def _predicted(ctx: Context, model: Model, light: Array, planes: list[Array]) -> Array:
-    """Return the mean chroma of a picture and of its mirror image, which has fewer blotches."""
-    inputs: list[Array] = [light[..., None] / np.float32(100), *planes]
-    plain = ctx.apply(model, *inputs)
-    mirrored = ctx.apply(model, *(x[:, ::-1] for x in inputs))
-    return np.asarray(50 * (plain + mirrored[:, ::-1]), np.float32)
+def _predicted(ctx: Context, model: Model, inputs: list[Array], part: str = "") -> Array:
+    """Return the mean of what is told of a picture and of its mirror: it has fewer blotches."""
+    plain = ctx.apply(model, *inputs, part=part)
+    mirrored = ctx.apply(model, *(x[:, ::-1] for x in inputs), part=part)
+    return np.asarray((plain + mirrored[:, ::-1]) / 2, np.float32)
+
+
+def _unvouched(told: Array, light: Array, doubt: float) -> Array:
+    """Return the chroma, in units of a* and b*, to be shown where no reference speaks.
+
+    Args:
+        told: (h, w, 3) chroma in units of the network, and entropy in nats.
+        light: (H, W) L* of the photograph.
+        doubt: 0 to strengthen all colours alike, 1 to weaken those that are guessed.
+    """
+    chroma, entropy = 100 * told[..., :2], told[..., 2]
+    gain = _UNVOUCHED * (1 + doubt * (strength(chroma, entropy, light) - 1))
+    return np.asarray(chroma * gain[..., None], np.float32)
 
 
 def restore(photo: Photo, options: RestoreOptions, ctx: Context) -> Photo:

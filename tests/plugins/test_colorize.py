@@ -19,6 +19,7 @@ from oldfix.runner import Runner
 from oldfix.testing import StageContract, TinyStore
 from oldfix_colorize import ColorizeOptions, TransferOptions
 from oldfix_colorize.chroma import match_statistics, upsample
+from oldfix_colorize.doubt import strength
 
 L_TOLERANCE = 0.001
 
@@ -174,6 +175,49 @@ def test_a_toned_photograph_gets_the_chroma_of_its_luminance():
     lab[..., 0] = ramp * 100
     b = match_statistics(lab, [reference], toned=True)[..., 1]
     assert b[5].mean() < -20 and b[-5].mean() > 20
+
+
+# Doubt -------------------------------------------------------------------------------------------
+
+
+def told(a: float, b: float, entropy: float, *, textured: bool = True) -> float:
+    """Return the strength of a colour in the middle of a picture of it alone."""
+    light = np.full((40, 40), 60, np.float32)
+    light[:, :4], light[:, 36:] = 10, 95
+    if textured:
+        light[::4] = 20
+    chroma = np.broadcast_to(np.float32([a, b]), (40, 40, 2))
+    return float(strength(chroma, np.full((40, 40), entropy, np.float32), light)[20, 20])
+
+
+def test_a_warm_colour_is_weakened_as_far_as_the_network_is_unsure():
+    sure, unsure = told(12, 16, 2.0), told(12, 16, 3.2)
+    assert sure == pytest.approx(1, abs=0.05) and unsure == pytest.approx(0.2, abs=0.05)
+    assert sure > told(12, 16, 2.62) > unsure
+
+
+def test_red_is_doubted_before_the_colour_of_skin():
+    assert told(20, 10, 2.45) < 0.3 and told(12, 18, 2.45) > 0.9
+
+
+def test_a_warm_colour_of_a_flat_place_is_weakened():
+    assert told(12, 16, 2.0, textured=False) == pytest.approx(0.2, abs=0.05)
+
+
+def test_blue_stays_and_pale_green_is_strengthened():
+    assert told(-5, -20, 3.2, textured=False) == pytest.approx(1, abs=0.01)
+    assert told(-4, 6, 3.2) == pytest.approx(1.75, abs=0.01)
+    assert told(-14, 18, 3.2) == pytest.approx(1, abs=0.01)
+
+
+def test_doubt_keeps_luminance_and_is_silent_where_a_reference_speaks():
+    photo = grey_photo()
+    believed, doubted = (run("colorize-reference", photo, doubt=d)[IMAGE] for d in (0.0, 1.0))
+    assert np.abs(believed - doubted).max() > 1e-3
+    assert np.abs(luminance(doubted) - luminance(photo[IMAGE])).max() <= L_TOLERANCE
+    given = photo.put(REFERENCES, (scene(5),))
+    one, other = (run("colorize-reference", given, doubt=d)[IMAGE] for d in (0.0, 1.0))
+    np.testing.assert_array_equal(one, other)
 
 
 # The weights that ship ---------------------------------------------------------------------------
