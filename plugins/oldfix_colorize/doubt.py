@@ -35,7 +35,7 @@ _YELLOW_GREEN = (0.0, 1.0, 1.0, 0.0, 0.0, 0.0)
 _LEFT = 0.2
 #: Pale yellow and green are paler than the truth, and seldom where they do not belong: the factor
 #: that they get, up to the first chroma, and the chroma from which they get none.
-_PALE_STRENGTH, _PALE_CHROMA, _FULL_CHROMA = 1.75, 8.0, 18.0
+_PALE_STRENGTH, _PALE_CHROMA, _FULL_CHROMA = 1.85, 8.0, 18.0
 
 
 def strength(chroma: Array, entropy: Array, light: Array) -> Array:
@@ -49,7 +49,7 @@ def strength(chroma: Array, entropy: Array, light: Array) -> Array:
         light: (H, W) L* of the photograph at any size.
 
     Returns:
-        (h, w) float32, between 0.2 and 1.75.
+        (h, w) float32, between 0.2 and 1.85.
     """
     hue = np.degrees(np.arctan2(chroma[..., 1], chroma[..., 0]))
     redness = np.clip((_SKIN_HUE - hue) / (_SKIN_HUE - _RED_HUE), 0, 1)
@@ -68,16 +68,16 @@ def strength(chroma: Array, entropy: Array, light: Array) -> Array:
 def _detail(light: Array) -> Array:
     """Return the root mean square gradient of L* around every pixel, as if its range were 90."""
     darkest, lightest = np.percentile(light, [1, 99])
-    slopes = (cv2.Sobel(light, -1, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
-    squared = np.sum([slope * slope for slope in slopes], axis=0, dtype=np.float32)
+    right, down = (cv2.Sobel(light, -1, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
+    squared = np.asarray(right * right + down * down, np.float32)
     scale = _SHADES / max(float(lightest - darkest), _LEAST_RANGE)
     return np.asarray(scale * np.sqrt(_blurred(squared, _GRADIENT_BLUR)), np.float32)
 
 
-def _blurred(plane: Array, deviation: float) -> Array:
+def _blurred(plane: NDArray[np.floating], deviation: float) -> Array:
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), deviation), np.float32)
 
 
-def _step(x: Array) -> Array:
+def _step(x: NDArray[np.floating]) -> Array:
     """Return the logistic function, from 0 far below zero to 1 far above."""
     return np.asarray(0.5 * (1 + np.tanh(x / 2)), np.float32)
