@@ -33,7 +33,7 @@ class ColorizeOptions(Options):
         1.0, ge=0, le=2, description="strength of the colours; 1 as predicted, 0 grey"
     )
     doubt: float = Field(
-        1.0,
+        0.6,
         ge=0,
         le=1,
         description="how far red and orange that look guessed are weakened where no reference is "
