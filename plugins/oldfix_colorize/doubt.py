@@ -35,7 +35,7 @@ _YELLOW_GREEN = (0.0, 1.0, 1.0, 0.0, 0.0, 0.0)
 _LEFT = 0.2
 #: Pale yellow and green are paler than the truth, and seldom where they do not belong: the factor
 #: that they get, up to the first chroma, and the chroma from which they get none.
-_PALE_STRENGTH, _PALE_CHROMA, _FULL_CHROMA = 1.85, 8.0, 18.0
+_PALE_STRENGTH, _PALE_CHROMA, _FULL_CHROMA = 1.95, 8.0, 18.0
 
 
 def strength(chroma: Array, entropy: Array, light: Array) -> Array:
@@ -49,7 +49,7 @@ def strength(chroma: Array, entropy: Array, light: Array) -> Array:
         light: (H, W) L* of the photograph at any size.
 
     Returns:
-        (h, w) float32, between 0.2 and 1.85.
+        (h, w) float32, between 0.2 and 1.95.
     """
     hue = np.degrees(np.arctan2(chroma[..., 1], chroma[..., 0]))
     redness = np.clip((_SKIN_HUE - hue) / (_SKIN_HUE - _RED_HUE), 0, 1)
