@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import IMAGE, LIBRARY, NO_WEIGHTS, REFERENCES, Context, Model, Photo
+from oldfix import IMAGE, LIBRARY, NO_WEIGHTS, REFERENCES, Context, Model, Photo, StageError
 from oldfix.colour import from_lab, is_toned, luminance, to_lab
 from oldfix_colorize import (
     ColorizeOptions,
@@ -144,8 +144,18 @@ def _described_by(
 
 
 def transfer_classical(photo: Photo, options: TransferOptions, ctx: Context) -> Photo:
-    """Give the photograph the colour statistics of its references; see `match_statistics`."""
-    references = _coloured(photo[REFERENCES], ctx)
+    """Give the photograph the colour statistics of its references; see `match_statistics`.
+
+    Raises:
+        StageError: no reference was found for this photograph.
+    """
+    found = photo.get(REFERENCES)
+    if found is None:
+        raise StageError(
+            "no reference was found that is like this photograph, and its colours come from "
+            "references alone; give one with --reference"
+        )
+    references = _coloured(found, ctx)
     if not references:
         return photo
     lab = to_lab(photo[IMAGE])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from oldfix import IMAGE, LIBRARY, REFERENCES, FileError, Photo
+from oldfix import IMAGE, LIBRARY, REFERENCES, FileError, Photo, StageError
 from oldfix.colour import luminance
 from oldfix.keys import Key, check_value, resolve
 from oldfix.pipeline import Pipeline, Step
@@ -103,6 +103,18 @@ def test_nothing_is_taken_that_is_less_alike_than_asked(folder):
     some = find(photo, features="classical", count=5, least=0.2)[REFERENCES]
     every = find(photo, features="classical", count=5, least=-1.0)[REFERENCES]
     assert 1 <= len(some) < len(every) == 5
+
+
+def test_what_needs_a_reference_says_that_none_was_found(folder):
+    finding = Step("find-references", options={"features": "classical", "least": 1.0})
+    pipeline = Pipeline((finding, Step("transfer-color-classical")))
+    photo = of(folder, asked(3))
+    plan = pipeline.plan(discover(), given=set(photo), store=TinyStore())
+    with (
+        Runner(device="cpu", precision="float32") as runner,
+        pytest.raises(StageError, match="no reference was found"),
+    ):
+        runner.run(plan, photo)
 
 
 def test_a_library_without_colours_is_told_and_gives_nothing(folder):
