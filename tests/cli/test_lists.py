@@ -157,11 +157,15 @@ def test_train_calls_the_cards_function(cli: Cli, tmp_path: Path) -> None:
     ("flags", "recipe"),
     [({}, "cpu"), ({"device": "cuda:1"}, "gpu"), ({"device": "cuda", "recipe": "cpu"}, "cpu")],
 )
-def test_all_flags_of_a_training_reach_it(flags: dict[str, str], recipe: str) -> None:
+def test_all_flags_of_a_training_reach_it(
+    flags: dict[str, str], recipe: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a").touch()
     card = next(iter(discover().cards.values()))
-    given = {"minutes": 5.0, "seed": 3, "resume": True, "init": Path("a"), "workers": 4, **flags}
-    request = TrainFlags(out=Path("out"), **given).request(card, [Path("b"), Path("c")])
-    assert (request.data, request.out) == ((Path("b"), Path("c")), Path("out") / card.id)
+    given = {"minutes": 5.0, "seed": 3, "resume": True, "workers": 4, **flags}
+    given["init"] = tmp_path / "a"
+    request = TrainFlags(out=tmp_path, **given).request(card, [Path("b"), Path("c")])
+    assert (request.data, request.out) == ((Path("b"), Path("c")), tmp_path / card.id)
     assert (request.card, request.recipe) == (card, recipe)
     assert all(getattr(request, name) == value for name, value in given.items())
 
