@@ -12,7 +12,7 @@ Nothing here prints; figures go into CSV files in the output folder and to the l
 """
 
 from oldfix.training.adversarial import judged_by
-from oldfix.training.companion import best_installed, installed, start_from
+from oldfix.training.companion import best_installed, installed, installed_network, start_from
 from oldfix.training.loop import fit
 from oldfix.training.pack import pack
 from oldfix.training.pool import PhotoPool
@@ -31,6 +31,7 @@ __all__ = [
     "best_installed",
     "fit",
     "installed",
+    "installed_network",
     "judged_by",
     "pack",
     "publish",

@@ -23,6 +23,16 @@ def installed(card: WeightsCard) -> Path:
     return Store().verify(card)
 
 
+def installed_network(card: WeightsCard) -> nn.Module:
+    """Return the network of an installed card, frozen, on the CPU.
+
+    Raises:
+        WeightsError: it is not installed, is not the file the card describes, or does not open.
+    """
+    net: nn.Module = Store().network(card)
+    return net.eval().requires_grad_(False)
+
+
 def best_installed(cards: Iterable[WeightsCard], role: str) -> WeightsCard | None:
     """Return the card of a role with the highest rank of those whose file is there, or None."""
     return Store().best(cards, role)

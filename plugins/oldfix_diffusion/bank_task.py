@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
-from oldfix_diffusion.bank import Bank
+from oldfix_diffusion.bank import Bank, Maker
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.net import Autoencoder
 from oldfix_diffusion.train_latent import finished_latent
@@ -24,7 +25,7 @@ LATENT_WEIGHT = 0.1
 HELD_OUT_SEED = 2**31
 
 
-class BankTask:
+class BankTask(ABC):
     """A denoiser that learns from a bank of examples.
 
     Args:
@@ -42,15 +43,27 @@ class BankTask:
         """One of the bank's examples; see `Bank.row`."""
         return self.bank.row(int(rng.integers(len(self.bank))))
 
+    @abstractmethod
     def loss(
         self, net: nn.Module, batch: tuple[Tensor, ...]
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
         """What is made small, of a batch of the bank's examples."""
-        raise NotImplementedError
 
+    @abstractmethod
     def validate(self, net: nn.Module) -> dict[str, float]:
         """How well a network does on the held-out examples; "score": higher is better."""
-        raise NotImplementedError
+
+
+def filled_banks(
+    makers: Iterable[Maker], latent: Autoencoder, count: int, *, seed: int
+) -> tuple[Bank, Bank]:
+    """Make examples to train on and, by the second maker, up to 64 that are held out.
+
+    Those do not depend on the seed.
+    """
+    make, make_held_out = makers
+    bank = Bank.filled(make, latent, count, seed=seed)
+    return bank, Bank.filled(make_held_out, latent, min(64, count), seed=HELD_OUT_SEED)
 
 
 def train_on_bank(

@@ -8,6 +8,7 @@ pure noise (arXiv 2305.08891), so that even a single step is well defined.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -53,9 +54,9 @@ def velocity(net: Denoiser, z_t: Tensor, known: Tensor, level: Tensor) -> Tensor
 class PairTask(BankTask):
     """What the two rivals share: their validation; ``known`` in the bank is the mask's squares."""
 
+    @abstractmethod
     def one_step(self, net: Denoiser, z_start: Tensor, squares: Tensor) -> Tensor:
         """The clean latent guessed in one step."""
-        raise NotImplementedError
 
     def validate(self, net: nn.Module) -> dict[str, float]:
         """Mean PSNR of one step, decoded, over held-out crops."""

@@ -27,7 +27,7 @@ from oldfix.evaluation.samples import Sample, samples
 from oldfix.evaluation.sets import load_set
 from oldfix.evaluation.studies import leave_with
 from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
-from oldfix_diffusion.bank import Bank
+from oldfix_diffusion.bank_task import filled_banks
 from oldfix_diffusion.denoiser import Denoiser, load_denoiser
 from oldfix_diffusion.examples import FILL_PX, make_example
 from oldfix_diffusion.gaussian import (
@@ -91,11 +91,8 @@ def trained(options: argparse.Namespace, latent: Autoencoder) -> None:
     if not missing:
         return
     pool = PhotoPool.read(options.data, max_side=1024)
-    training, validation = pool.split()
-    bank = Bank.filled(partial(_example, training), latent, options.examples, seed=options.seed)
-    held_out = Bank.filled(
-        partial(_example, validation), latent, min(64, options.examples), seed=2**31
-    )
+    makers = (partial(_example, part) for part in pool.split())
+    bank, held_out = filled_banks(makers, latent, options.examples, seed=options.seed)
     for name in missing:
         request = _request(options, name)
         recipe = read_recipe(Path(__file__).with_name("training.toml"), "rivals", request)

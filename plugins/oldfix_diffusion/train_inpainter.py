@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from oldfix.training import PhotoPool, TrainRequest
-from oldfix_diffusion.bank import Bank
-from oldfix_diffusion.bank_task import HELD_OUT_SEED, LATENT_WEIGHT, BankTask, train_on_bank
+from oldfix_diffusion.bank_task import LATENT_WEIGHT, BankTask, filled_banks, train_on_bank
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.inpainting import HoleBank, make_example
 from oldfix_diffusion.net import FACTOR, Autoencoder
@@ -50,11 +49,9 @@ class InpaintTask(BankTask):
     ) -> None:
         pool, validation = photographs.split()
         cut = HoleBank.drawn(np.random.default_rng([seed, 1]), holes)
-        bank = Bank.filled(partial(make_example, pool, cut), latent, count, seed=seed)
         unseen = HoleBank.drawn(np.random.default_rng([seed, 2]), 64)
-        make_held_out = partial(make_example, validation, unseen)
-        held_out = Bank.filled(make_held_out, latent, min(64, count), seed=HELD_OUT_SEED)
-        super().__init__(bank, held_out, latent, net)
+        makers = partial(make_example, pool, cut), partial(make_example, validation, unseen)
+        super().__init__(*filled_banks(makers, latent, count, seed=seed), latent, net)
 
     def loss(
         self, net: nn.Module, batch: tuple[Tensor, ...]

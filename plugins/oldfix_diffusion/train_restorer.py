@@ -7,6 +7,7 @@ the finished picture should be.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def train(request: TrainRequest) -> Path:
     return publish(net, request, NAME, recipe=recipe, figures=figures, photographs=pool)
 
 
-class _Task:
+class _Task(ABC):
     """What both phases share: photographs, the frozen latent, and held-out examples."""
 
     name: str
@@ -64,15 +65,15 @@ class _Task:
         """See `make_example`; a part of them is sound."""
         return make_example(self.pool, rng, sound=rng.random() < self.sound)
 
+    @abstractmethod
     def loss(
         self, net: nn.Module, batch: tuple[Tensor, ...]
     ) -> tuple[Tensor, dict[str, float | Tensor]]:
         """The loss of a batch, and figures for the log."""
-        raise NotImplementedError
 
+    @abstractmethod
     def validate(self, net: nn.Module) -> dict[str, float]:
         """How well a network does on the held-out examples; "score": higher is better."""
-        raise NotImplementedError
 
     def examples(self, device: torch.device) -> Iterator[tuple[Tensor, ...]]:
         """The held-out examples, eight at a time; the first eight are sound."""

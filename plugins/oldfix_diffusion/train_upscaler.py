@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from oldfix.training import PhotoPool, TrainRequest
-from oldfix_diffusion.bank import Bank
-from oldfix_diffusion.bank_task import HELD_OUT_SEED, LATENT_WEIGHT, BankTask, train_on_bank
+from oldfix_diffusion.bank_task import LATENT_WEIGHT, BankTask, filled_banks, train_on_bank
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.net import Autoencoder
 from oldfix_diffusion.train_latent import log_error
@@ -46,12 +45,8 @@ class UpscaleTask(BankTask):
         seed: int = 0,
         count: int = 2400,
     ) -> None:
-        pool, validation = photographs.split()
-        bank = Bank.filled(partial(make_example, pool), latent, count, seed=seed)
-        held_out = Bank.filled(
-            partial(make_example, validation), latent, min(64, count), seed=HELD_OUT_SEED
-        )
-        super().__init__(bank, held_out, latent, net)
+        makers = (partial(make_example, pool) for pool in photographs.split())
+        super().__init__(*filled_banks(makers, latent, count, seed=seed), latent, net)
 
     def loss(
         self, net: nn.Module, batch: tuple[Tensor, ...]

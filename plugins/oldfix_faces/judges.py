@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from oldfix import WeightsError, compat, discover, fill_from_checkpoint
-from oldfix.training import best_installed, installed
+from oldfix.training import best_installed, installed_network
 from oldfix_faces.detector_net import without_wrapper
 
 #: Role of cards whose networks tell people apart: (N, 1, 128, 128) grey in [-1, 1] to numbers.
@@ -46,12 +46,12 @@ def identity_network(name: str) -> nn.Module | None:
     cards = {id_: card for id_, card in discover().cards.items() if card.role == IDENTITY}
     if name == "auto":
         card = best_installed(cards.values(), IDENTITY)
-        return None if card is None else opened(card.load, installed(card))
+        return None if card is None else installed_network(card)
     if name not in cards:
         raise WeightsError(
             f"{name}: is no card of the role '{IDENTITY}'; see 'oldfix weights list'"
         )
-    return opened(cards[name].load, installed(cards[name]))
+    return installed_network(cards[name])
 
 
 def load_arcface(path: Path) -> nn.Module:
@@ -85,12 +85,3 @@ def perceptual_loss() -> nn.Module | None:
         style_weight=_VGG_STYLE,
     )
     return net.requires_grad_(False)
-
-
-def opened(load: str, path: Path) -> nn.Module:
-    """Return the network of a file, frozen; ``load`` is what a card names."""
-    from importlib import import_module
-
-    module, _, name = load.partition(":")
-    net: nn.Module = getattr(import_module(module), name)(path)
-    return net.eval().requires_grad_(False)

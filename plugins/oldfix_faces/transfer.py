@@ -18,10 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oldfix import TimedResidual, TimedUNet, discover
-from oldfix.training import PhotoPool, TrainRequest, fit, installed, publish
+from oldfix.training import PhotoPool, TrainRequest, fit, installed_network, publish
 from oldfix.training.recipes import TrainingRecipe
 from oldfix_faces.detail import FOLD, DetailHead
-from oldfix_faces.judges import opened
 from oldfix_faces.refiner_net import build, config_small, load
 from oldfix_faces.refiner_task import RefinerTask, read_faces
 
@@ -44,7 +43,7 @@ def train_from_restorer(request: TrainRequest, recipe: TrainingRecipe, name: str
         net = load(request.init)
     assert net.detail is not None
     cards = discover().cards
-    restorer, latent = (opened(cards[c].load, installed(cards[c])) for c in (_RESTORER, _LATENT))
+    restorer, latent = (installed_network(cards[c]) for c in (_RESTORER, _LATENT))
     with torch.no_grad():
         start_head(net.detail, restorer.denoiser, latent, pool)
     settings = recipe.phases["transfer"].settings

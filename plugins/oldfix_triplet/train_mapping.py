@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping as Table
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ class MappingGame(nn.Module):  # type: ignore[misc]
         return fooling + own
 
 
-class PairTask:
+class PairTask(ABC):
     """Pairs of x and y with masks, and the frozen autoencoders: what T and diffusion share.
 
     Args:
@@ -96,9 +97,9 @@ class PairTask:
         with torch.no_grad():
             return self.vaes.found.encode(x), self.vaes.clean.encode(y)
 
+    @abstractmethod
     def mapped(self, net: nn.Module, z_x: Tensor, mask: Tensor) -> Tensor:
         """The clean latent that a network guesses in one step."""
-        raise NotImplementedError
 
     def validate(self, net: nn.Module) -> dict[str, float]:
         """PSNR of the mean squared error of held-out pairs, see `pooled_psnr`; score: restored."""
