@@ -109,6 +109,15 @@ def test_basicsrs_operations_run_without_its_extensions() -> None:
     assert all(p.grad is not None for name, p in judge.named_parameters() if "weight" in name)
 
 
+@pytest.mark.parametrize(("up", "down", "pad"), [(1, 1, (2, 1)), (1, 2, (1, 1)), (2, 1, (2, 1))])
+def test_resampling_is_basicsrs(up: int, down: int, pad: tuple[int, int]) -> None:
+    basicsrs = compat.load("basicsr.ops.upfirdn2d.upfirdn2d:upfirdn2d_native")
+    ours = compat.load("basicsr.archs.stylegan2_arch:upfirdn2d")
+    x, kernel = torch.rand(2, 3, 9, 12, dtype=torch.double), torch.rand(4, 4, dtype=torch.double)
+    wanted = basicsrs(x, kernel, up, up, down, down, *pad, *pad)
+    torch.testing.assert_close(ours(x, kernel, up=up, down=down, pad=pad), wanted)
+
+
 # --- components ------------------------------------------------------------------------------
 
 
