@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         with_luminance_of as with_luminance_of,
     )
     from oldfix.engine.blocks import Residual as Residual, ResidualTrunk as ResidualTrunk
-    from oldfix.engine.filling import fill_narrow as fill_narrow
+    from oldfix.engine.filling import fill_marks as fill_marks
     from oldfix.engine.living import LivingSiLU as LivingSiLU
     from oldfix.engine.samplers import SAMPLERS as SAMPLERS, between as between
     from oldfix.engine.tensors import (
@@ -100,7 +100,7 @@ _HOMES = {
     "oldfix.stage": ("NO_WEIGHTS", "Context", "Model", "StageSpec"),
     "oldfix.weights.card": ("Part", "WeightsCard", "read_cards"),
     "oldfix.engine.blocks": ("Residual", "ResidualTrunk"),
-    "oldfix.engine.filling": ("fill_narrow",),
+    "oldfix.engine.filling": ("fill_marks",),
     "oldfix.engine.living": ("LivingSiLU",),
     "oldfix.engine.samplers": ("SAMPLERS", "between"),
     "oldfix.engine.tensors": (

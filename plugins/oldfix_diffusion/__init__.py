@@ -27,7 +27,8 @@ class RestoreOptions(Options):
         16,
         ge=0,
         le=1000,
-        description="fill marked parts up to this width first; wider ones, stains, show through",
+        description="fill marked parts up to this width first; wider ones only where their colour "
+        "is far from what surrounds them, and no stain through which the picture shows",
     )
     model: str = Field("auto", description="weights of the restorer")
 

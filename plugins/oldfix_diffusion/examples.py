@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import fill_narrow
+from oldfix import fill_marks
 from oldfix.degrade import age
 from oldfix.degrade.grain import grain
 from oldfix.training import PhotoPool
@@ -47,7 +47,7 @@ def make_example(
     truth = age(clean, rng=rng, recipe=recipe)
     aged = truth.target if sound else truth.image
     mask = given_mask(np.zeros_like(truth.defects) if sound else truth.defects, rng)
-    return aged, fill_narrow(aged, mask > 0.5, FILL_PX), truth.target, mask[..., None]
+    return aged, fill_marks(aged, mask > 0.5, FILL_PX), truth.target, mask[..., None]
 
 
 def given_mask(defects: _Image, rng: np.random.Generator) -> _Image:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import DEFECTS, IMAGE, SAMPLERS, Context, Model, Photo, fill_narrow
+from oldfix import DEFECTS, IMAGE, SAMPLERS, Context, Model, Photo, fill_marks
 from oldfix_diffusion import InpaintOptions
 from oldfix_diffusion.squares import squares
 
@@ -31,7 +31,7 @@ def inpaint(photo: Photo, options: InpaintOptions, ctx: Context) -> Photo:
         ctx.warn("inpaint-diffusion: every pixel is marked, nothing is left to go by; not changed")
         return photo
     ctx.note(marked=int(marked.sum()))
-    start = fill_narrow(image, marked)
+    start = fill_marks(image, marked)
     with ctx.model(options.model) as model:
         if model.card.layout:
             painted = _published(image, start, marked, model, options, ctx)

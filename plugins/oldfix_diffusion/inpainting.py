@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import fill_narrow
+from oldfix import fill_marks
 from oldfix.degrade import age
 from oldfix.training import PhotoPool
 from oldfix_diffusion.squares import squares
@@ -66,4 +66,4 @@ def make_example(
     """
     target = pool.crop(rng, CROP)
     mask = holes.cut(rng)
-    return fill_narrow(target, mask > 0), target, squares(mask)
+    return fill_marks(target, mask > 0), target, squares(mask)

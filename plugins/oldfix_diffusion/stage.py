@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import DEFECTS, IMAGE, SAMPLERS, Context, Photo, fill_narrow
+from oldfix import DEFECTS, IMAGE, SAMPLERS, Context, Photo, fill_marks
 from oldfix_diffusion import RestoreOptions
 from oldfix_diffusion.squares import squares
 
@@ -29,7 +29,7 @@ def restore(photo: Photo, options: RestoreOptions, ctx: Context) -> Photo:
         def predict(z: _Array, t: float) -> _Array:
             return ctx.apply(restorer, z, holes, part="denoise", t=t)
 
-        start = fill_narrow(image, marked > 0.5, options.fill_px)
+        start = fill_marks(image, marked > 0.5, options.fill_px)
         z_found = ctx.apply(latent, start, part="encode")
         z_clean = SAMPLERS[options.sampler](predict, z_found, options.steps)
         height, width = image.shape[:2]

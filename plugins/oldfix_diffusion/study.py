@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from oldfix import DEFECTS, fill_narrow
+from oldfix import DEFECTS, fill_marks
 from oldfix.evaluation.metrics import psnr, ssim
 from oldfix.evaluation.samples import Sample, samples
 from oldfix.evaluation.sets import load_set
@@ -149,7 +149,7 @@ def _middle(sample: Sample, side: int) -> Sample:
 def _start(sample: Sample) -> tuple[_Array, _Array]:
     """The picture with narrow marks filled, and its mask."""
     mask: _Array = sample.known[DEFECTS]
-    return fill_narrow(sample.image, mask > 0.5, FILL_PX), mask
+    return fill_marks(sample.image, mask > 0.5, FILL_PX), mask
 
 
 def _restored(

@@ -28,7 +28,8 @@ class TripletOptions(Options):
         16,
         ge=0,
         le=1000,
-        description="fill marked parts up to this width before they are encoded",
+        description="fill marked parts up to this width before they are encoded; wider ones only "
+        "where their colour is far from what surrounds them",
     )
     model: str = Field("auto", description="weights of the mapping network")
     diffusion: str = Field("if-installed", description="weights of the diffusion")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from oldfix import fill_narrow
+from oldfix import fill_marks
 
 _Array = NDArray[np.float32]
 #: Opacity of a defect from which on a pixel counts as damaged.
@@ -19,7 +19,7 @@ def hidden(image: _Array, mask: _Array, widest_px: int = 16, *, white: bool = Fa
         image: (H, W, 3) float32 RGB in [0, 1].
         mask: (H, W) float32 in [0, 1].
         widest_px: marked parts up to this width are filled from their surroundings (Telea's fast
-            marching). Wider ones, stains, stay: the picture shows through.
+            marching). Of wider ones only those that hide the picture; see `fill_marks`.
         white: paint them white instead, all of them, as the published networks were trained.
 
     Returns:
@@ -28,7 +28,7 @@ def hidden(image: _Array, mask: _Array, widest_px: int = 16, *, white: bool = Fa
     marked = mask >= _DAMAGED
     if white:
         return np.where(marked[..., None], np.float32(1), image) if marked.any() else image
-    return fill_narrow(image, marked, widest_px)
+    return fill_marks(image, marked, widest_px)
 
 
 def marked_squares(mask: _Array, size: tuple[int, int], factor: int = 4) -> _Array:

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 from torch import nn
 
-from oldfix import DEFECTS, IMAGE, Photo, fill_narrow, write_network
+from oldfix import DEFECTS, IMAGE, Photo, fill_marks, write_network
 from oldfix.degrade import age
 from oldfix.degrade.grain import grain
 from oldfix.evaluation.metrics import psnr
@@ -152,12 +152,25 @@ def test_filling_touches_marked_pixels_alone_and_continues_a_plane() -> None:
     mask = np.zeros((40, 50), np.float32)
     mask[18:21] = 1
     broken = np.where(mask[..., None] > 0, np.float32(1), plane)
-    result = fill_narrow(broken, mask > 0, 16)
+    result = fill_marks(broken, mask > 0, 16)
     np.testing.assert_array_equal(result[mask == 0], broken[mask == 0])
     assert np.abs(result - plane).max() < 0.05
-    assert fill_narrow(broken, mask > 1) is broken
-    assert fill_narrow(broken, mask > 0, 2) is broken  # a stain, say: it may show through
-    assert fill_narrow(broken, mask >= 0) is broken
+    assert fill_marks(broken, mask > 1) is broken
+    assert fill_marks(broken, mask > 0, 0) is broken
+    assert fill_marks(broken, mask >= 0) is broken
+
+
+def test_of_wide_marks_only_those_are_filled_that_hide_the_picture() -> None:
+    texture = np.random.default_rng(0).random((120, 200, 3), dtype=np.float32) * 0.3 + 0.3
+    worn, mask = texture.copy(), np.zeros((120, 200), np.float32)
+    mask[40:80, 30:70] = mask[40:80, 130:170] = mask[10:14, 90:110] = 1
+    worn[40:80, 30:70] *= 0.8  # a stain, through which the picture shows
+    worn[40:80, 130:170] = 0.95  # bare paper
+    result = fill_marks(worn, mask > 0, 16)
+    inside = np.s_[48:72, 38:62]  # but for its corners, which are narrow
+    np.testing.assert_array_equal(result[inside], worn[inside])
+    assert np.abs(result[40:80, 130:170] - 0.45).max() < 0.2
+    assert (result[10:14, 90:110] != worn[10:14, 90:110]).any()  # narrow ones always
 
 
 # --- the leak (a network given z_t and z_T solves for z_0 and learns nothing) -----------------
@@ -272,7 +285,7 @@ def test_restoring_does_better_than_nothing_and_than_filling(
     restored = decibels([run(photo) for photo in photos], worn_portraits)
     assert restored > decibels([p[IMAGE] for p in photos], worn_portraits) + 0.3
     assert restored > decibels(
-        [fill_narrow(p[IMAGE], p[DEFECTS] > 0.5, 16) for p in photos], worn_portraits
+        [fill_marks(p[IMAGE], p[DEFECTS] > 0.5, 16) for p in photos], worn_portraits
     )
 
 
