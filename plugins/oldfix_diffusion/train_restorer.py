@@ -8,7 +8,7 @@ the finished picture should be.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,9 @@ def train(request: TrainRequest) -> Path:
     recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
     pool = PhotoPool.read(request.data, max_side=1024)
     net = Restorer(channels=latent.config["channels"], **recipe.network)
-    for task_class in _TASKS:
-        task = task_class(pool, latent.to(request.device), net)
-        net = fit(task, recipe.phases[task.name].settings, recipe.part(request, task.name))
+    for name, phase in recipe.phases.items():
+        task = _TASKS[name](pool, latent.to(request.device), net)
+        net = fit(task, phase.settings, recipe.part(request, name))
     with torch.inference_mode():
         figures = task.validate(net.to(request.device))
     return publish(net, request, NAME, recipe=recipe, figures=figures, photographs=pool)
@@ -50,7 +50,6 @@ def train(request: TrainRequest) -> Path:
 class _Task(ABC):
     """What both phases share: photographs, the frozen latent, and held-out examples."""
 
-    name: str
     sound: float
 
     def __init__(self, photographs: PhotoPool, latent: Autoencoder, net: Restorer) -> None:
@@ -88,7 +87,6 @@ class _Task(ABC):
 class DenoiserTask(_Task):
     """Latents of aged crops to be cleaned, from every point of the way between aged and clean."""
 
-    name = "denoiser"
     sound = 1 / 12
 
     def __init__(self, photographs: PhotoPool, latent: Autoencoder, net: Restorer) -> None:
@@ -120,7 +118,6 @@ class DenoiserTask(_Task):
 class HeadTask(_Task):
     """What to keep of the photograph, given what the finished denoiser made of it."""
 
-    name = "head"
     sound = 1 / 6
 
     def __init__(self, photographs: PhotoPool, latent: Autoencoder, net: Restorer) -> None:
@@ -156,7 +153,6 @@ class HeadTask(_Task):
 class JointTask(HeadTask):
     """Denoiser and head together: half of the batch finished, half from all points of the way."""
 
-    name = "joint"
 
     def __init__(self, photographs: PhotoPool, latent: Autoencoder, net: Restorer) -> None:
         super().__init__(photographs, latent, net)
@@ -177,7 +173,12 @@ class JointTask(HeadTask):
         return loss + _LATENT_WEIGHT * errors.mean(), {**figures, "latent": errors.detach().mean()}
 
 
-_TASKS: tuple[type[_Task], ...] = (DenoiserTask, HeadTask, JointTask)
+#: The phases that a recipe may have.
+_TASKS: Mapping[str, type[_Task]] = {
+    "denoiser": DenoiserTask,
+    "head": HeadTask,
+    "joint": JointTask,
+}
 
 
 def latent_errors(

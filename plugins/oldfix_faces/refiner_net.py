@@ -56,7 +56,9 @@ class FaceRefiner(nn.Module):  # type: ignore[misc]
         size: width and height of the aligned crops, in pixels.
         residual: the network's output is the correction itself; otherwise it is the refined
             face in [-1, 1], as in the published networks.
-        detail: None, or the head that finishes a correction made at a quarter of the size.
+        detail: None, or the head that finishes a correction made at a quarter of the size. A
+            residual network's correction is added to the head's; a face that was painted is only
+            shown to it.
     """
 
     def __init__(
@@ -105,9 +107,7 @@ class FaceRefiner(nn.Module):  # type: ignore[misc]
             refined faces are held in [0, 1] before the input is taken off.
         """
         output = self.pyramid(faces)[-1]
-        if self.residual:
-            return output
-        return ((output.float() + 1) / 2).clamp(0, 1) - faces.float()
+        return self._correction(output, faces) if self.detail is None else output
 
     def pyramid(self, faces: Tensor) -> list[Tensor]:
         """Return the outputs from coarse to fine.
@@ -118,13 +118,28 @@ class FaceRefiner(nn.Module):  # type: ignore[misc]
             image, sides = self.gfpgan(faces * 2 - 1, randomize_noise=False)
             return [*sides, image]
         *outputs, coarse = self.coarse(faces)
-        return [*outputs, coarse + self.detail(faces, coarse)]
+        return [*outputs, self.finish(faces, coarse)]
 
     def coarse(self, faces: Tensor) -> list[Tensor]:
-        """Return gfpgan's outputs at a quarter of the size, the finest once more at full size."""
-        image, sides = self.gfpgan(F.avg_pool2d(faces, FOLD) * 2 - 1, randomize_noise=False)
-        enlarged = F.interpolate(image, scale_factor=FOLD, mode="bilinear", align_corners=False)
+        """Return gfpgan's outputs at a quarter of the size; its correction last, at full size."""
+        small = F.avg_pool2d(faces, FOLD)
+        image, sides = self.gfpgan(small * 2 - 1, randomize_noise=False)
+        correction = self._correction(image, small)
+        enlarged = F.interpolate(
+            correction, scale_factor=FOLD, mode="bilinear", align_corners=False
+        )
         return [*sides, image, enlarged]
+
+    def finish(self, faces: Tensor, coarse: Tensor) -> Tensor:
+        """Return the head's correction of faces for gfpgan's, both (N, 3, H, W)."""
+        assert self.detail is not None
+        detail: Tensor = self.detail(faces, coarse)
+        return coarse + detail if self.residual else detail
+
+    def _correction(self, output: Tensor, faces: Tensor) -> Tensor:
+        if self.residual:
+            return output
+        return ((output.float() + 1) / 2).clamp(0, 1) - faces.float()
 
     def _start_as_identity(self) -> None:
         for to_rgb in (self.gfpgan.stylegan_decoder.to_rgb1, *self.gfpgan.stylegan_decoder.to_rgbs):

@@ -19,6 +19,8 @@ from oldfix.training import PhotoPool
 from oldfix_faces.refiner_net import FaceRefiner
 
 Array = NDArray[np.float32]
+#: A damaged face and the sound one, each (size, size, 3) uint8.
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 Part = Literal["head", "whole", "finish"]
 
 #: How often damage is that of the recipe "face", else "old-photo-no-tone"; and how often grey.
@@ -61,15 +63,13 @@ class RefinerTask:
             for index, image in enumerate(kept[::step][:_VALIDATION_FACES])
         ]
 
-    def sample(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
+    def sample(self, rng: np.random.Generator) -> Pair:
         """Return (damaged, target), each (size, size, 3) uint8 RGB."""
         face = self.faces[int(rng.integers(len(self.faces)))]
         recipe = "face" if rng.random() < _FACE_RECIPE else "old-photo-no-tone"
         return self.damaged(rng, face, recipe=recipe)
 
-    def damaged(
-        self, rng: np.random.Generator, face: NDArray[np.uint8], *, recipe: str
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def damaged(self, rng: np.random.Generator, face: NDArray[np.uint8], *, recipe: str) -> Pair:
         """Displace a face as a detector would, make half of them grey, and age it."""
         image = displaced(rng, face, self.size)
         if rng.random() < _GREY:
@@ -110,14 +110,17 @@ class RefinerTask:
 
     def validate(self, net: torch.nn.Module) -> Mapping[str, float]:
         """PSNR of held-out faces, and of the damaged faces as they came."""
-        before, after = [], []
-        for damaged, target in self.held:
-            image, truth = (
-                (part / np.float32(255)).astype(np.float32) for part in (damaged, target)
-            )
-            before.append(psnr(image, truth))
-            after.append(psnr(refined(net, image), truth))
-        return {"score": float(np.mean(after)), "input": float(np.mean(before))}
+        return measured(net, self.held)
+
+
+def measured(net: torch.nn.Module, pairs: Sequence[Pair]) -> Mapping[str, float]:
+    """PSNR of refined faces ("score") and of the damaged ones ("input")."""
+    before, after = [], []
+    for damaged, target in pairs:
+        image, truth = ((part / np.float32(255)).astype(np.float32) for part in (damaged, target))
+        before.append(psnr(image, truth))
+        after.append(psnr(refined(net, image), truth))
+    return {"score": float(np.mean(after)), "input": float(np.mean(before))}
 
 
 def refined(net: torch.nn.Module, image: Array) -> Array:
@@ -141,10 +144,9 @@ def window(size: int) -> tuple[Any, ...]:
 
 def finished(net: FaceRefiner, damaged: Tensor, view: tuple[Any, ...]) -> Tensor:
     """Return the correction within a window; only the head sees the gradient."""
-    assert net.detail is not None
     with torch.no_grad():
         coarse = net.coarse(damaged)[-1][view]
-    return coarse + net.detail(damaged[view], coarse)
+    return net.finish(damaged[view], coarse)
 
 
 def displaced(rng: np.random.Generator, face: NDArray[np.uint8], size: int) -> Array:

@@ -13,6 +13,7 @@ from oldfix_faces.landmark_net import LandmarkNet
 from oldfix_faces.landmark_task import LandmarkTask, read_known_faces
 from oldfix_faces.refiner_net import build, config_small
 from oldfix_faces.refiner_task import Part, RefinerTask, read_faces
+from oldfix_faces.train_after import train_after_restoring
 from oldfix_faces.train_published import train_as_published
 from oldfix_faces.transfer import train_from_restorer
 
@@ -22,7 +23,7 @@ _RECIPES = Path(__file__).with_name("training.toml")
 
 
 def train_refiner(request: TrainRequest) -> Path:
-    """Train the 256-pixel face refiner: from the start, from the restorer, or as published.
+    """Train the 256-pixel face refiner: from the start, from or after the restorer, as published.
 
     Args:
         request: ``data`` are folders of aligned faces (FFHQ template, square).
@@ -35,6 +36,8 @@ def train_refiner(request: TrainRequest) -> Path:
         return train_as_published(request, recipe, REFINER)
     if "transfer" in recipe.phases:
         return train_from_restorer(request, recipe, REFINER)
+    if "after" in recipe.phases:
+        return train_after_restoring(request, recipe, REFINER)
     pool, net = read_faces(request.data), build({**config_small(), **recipe.network})
     for name, phase in recipe.phases.items():
         task = RefinerTask(pool, net, part=cast(Part, name))

@@ -1,0 +1,123 @@
+"""Train the refiner's head on faces as a pipeline hands them over: restored already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from oldfix import IMAGE, Photo, Pipeline, Plan, Runner, Step, discover
+from oldfix.training import (
+    PhotoPool,
+    TrainingRecipe,
+    TrainRequest,
+    fit,
+    installed_network,
+    publish,
+)
+from oldfix_faces.refiner_net import FaceRefiner, load
+from oldfix_faces.refiner_task import Pair, RefinerTask, measured, read_faces, to_bytes
+
+#: The stage that restores whole photographs before their faces are refined.
+_BEFORE = "restore-diffusion"
+#: Restored faces that are made once, what part of the examples they are, and their seed.
+_EXAMPLES, _SHARE, _SEED = 1000, 0.5, 1
+
+
+def train_after_restoring(request: TrainRequest, recipe: TrainingRecipe, name: str) -> Path:
+    """Train the head of the installed refiner on, on restored faces and on faces as found.
+
+    Args:
+        request: ``init`` is a network without a head, to be put beneath that head instead of
+            gfpgan's network in the installed refiner.
+        recipe: its only phase is "after".
+        name: card of the refiner.
+
+    Raises:
+        WeightsError: the refiner, or what the stage before it needs, is not installed.
+    """
+    pool = read_faces(request.data)
+    shipped = installed_network(discover().cards[name])
+    assert isinstance(shipped, FaceRefiner)
+    net = shipped if request.init is None else under_head(load(request.init), shipped)
+    assert net.detail is not None
+    net.detail.requires_grad_(True)
+    task = RestoredTask(pool, net)
+    settings = recipe.phases["after"].settings
+    best = fit(task, settings, replace(recipe.part(request, "after"), init=None))
+    figures = {**task.validate(best), "without gfpgan": task.without_gfpgan(best)}
+    return publish(best, request, name, recipe=recipe, figures=figures, photographs=pool)
+
+
+def under_head(gfpgan: FaceRefiner, headed: FaceRefiner) -> FaceRefiner:
+    """Put a network without a head beneath the head of another, which does not see it yet."""
+    net = FaceRefiner(**{**gfpgan.config, "detail": headed.config["detail"]})
+    assert net.detail is not None and headed.detail is not None
+    net.gfpgan.load_state_dict(gfpgan.gfpgan.state_dict())
+    net.detail.load_state_dict(headed.detail.state_dict())
+    with torch.no_grad():
+        entry = net.detail.entry.weight
+        entry[:, entry.shape[1] // 2 :] = 0  # the planes of the coarse correction
+    net.eval()
+    return net
+
+
+def restored(pairs: Iterable[Pair]) -> list[Pair]:
+    """Run the stage before over the damaged faces of pairs."""
+    plan = Pipeline((Step(_BEFORE),), "restored faces").plan(discover(), given=(IMAGE,))
+    with Runner() as runner:
+        return [(_run(runner, plan, damaged), target) for damaged, target in pairs]
+
+
+class RestoredTask(RefinerTask):
+    """`RefinerTask` for the head, half of whose faces were restored before.
+
+    Args:
+        pool: aligned faces on the FFHQ template.
+        net: the network; its head is trained.
+        examples: number of restored faces, made once.
+    """
+
+    def __init__(self, pool: PhotoPool, net: FaceRefiner, examples: int = _EXAMPLES) -> None:
+        super().__init__(pool, net, part="finish")
+        rng = np.random.default_rng(_SEED)
+        self.restored = restored([super(RestoredTask, self).sample(rng) for _ in range(examples)])
+        self.held_restored = restored(self.held)
+
+    def sample(self, rng: np.random.Generator) -> Pair:
+        """Return (damaged or restored, target), each (size, size, 3) uint8 RGB."""
+        if rng.random() < _SHARE:
+            return self.restored[int(rng.integers(len(self.restored)))]
+        return super().sample(rng)
+
+    def validate(self, net: torch.nn.Module) -> Mapping[str, float]:
+        """PSNR of held-out faces as found and restored, before and after; "score" is the mean."""
+        found, after = measured(net, self.held), measured(net, self.held_restored)
+        return {
+            "score": (found["score"] + after["score"]) / 2,
+            **{f"found, {name}": value for name, value in found.items()},
+            **{f"restored, {name}": value for name, value in after.items()},
+        }
+
+    def without_gfpgan(self, net: torch.nn.Module) -> float:
+        """The score if gfpgan's network said nothing: what the head does alone."""
+        assert isinstance(net, FaceRefiner)
+        return self.validate(_HeadAlone(net))["score"]
+
+
+class _HeadAlone(torch.nn.Module):  # type: ignore[misc]
+    def __init__(self, net: FaceRefiner) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        return self.net.finish(faces, torch.zeros_like(faces))
+
+
+def _run(runner: Runner, plan: Plan, damaged: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    photo = Photo.from_array(damaged.astype(np.float32) / np.float32(255))
+    return to_bytes(runner.run(plan, photo)[IMAGE])
