@@ -153,7 +153,6 @@ class HeadTask(_Task):
 class JointTask(HeadTask):
     """Denoiser and head together: half of the batch finished, half from all points of the way."""
 
-
     def __init__(self, photographs: PhotoPool, latent: Autoencoder, net: Restorer) -> None:
         super().__init__(photographs, latent, net)
         net.requires_grad_(True)

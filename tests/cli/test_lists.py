@@ -137,6 +137,16 @@ def test_broken_plugins_are_listed_and_hurt_nobody(
     assert "WRONG plugin zz_explodes" in doctor.stdout
 
 
+def test_doctor_finds_nothing_wrong_with_what_ships(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OLDFIX_BLOCK", "OLDFIX_WEIGHTS", "OLDFIX_PLUGINS"):
+        monkeypatch.delenv(name)
+    found = cli("doctor")
+    assert found.exit_code == 0, found.stdout
+    assert "weights for upscale: none installed, and none comes with oldfix" in found.stdout
+
+
 def test_plugins_add_commands(cli: Cli) -> None:
     assert cli("wave").stdout == "hello from a plugin\n"
 
