@@ -18,12 +18,12 @@ from oldfix_faces.train_published import train_as_published
 from oldfix_faces.transfer import train_from_restorer
 
 REFINER, DETECTOR = "gfpgan-256-oldfix", "retinaface-mobile0.25-oldfix"
-LANDMARKS = "landmarks-s"
+GFPGAN, LANDMARKS = "gfpgan-s", "landmarks-s"
 _RECIPES = Path(__file__).with_name("training.toml")
 
 
 def train_refiner(request: TrainRequest) -> Path:
-    """Train the 256-pixel face refiner: from the start, from or after the restorer, as published.
+    """Train the 256-pixel face refiner: from the start, or from or after the restorer.
 
     Args:
         request: ``data`` are folders of aligned faces (FFHQ template, square).
@@ -32,8 +32,6 @@ def train_refiner(request: TrainRequest) -> Path:
         ``gfpgan-256-oldfix.safetensors`` in ``request.out``, with figures beside it.
     """
     recipe = read_recipe(_RECIPES, REFINER, request)
-    if "restoration" in recipe.phases:
-        return train_as_published(request, recipe, REFINER)
     if "transfer" in recipe.phases:
         return train_from_restorer(request, recipe, REFINER)
     if "after" in recipe.phases:
@@ -44,6 +42,18 @@ def train_refiner(request: TrainRequest) -> Path:
         net = fit(task, phase.settings, recipe.part(request, name))
     figures = task.validate(net)
     return publish(net, request, REFINER, recipe=recipe, figures=figures, photographs=pool)
+
+
+def train_gfpgan(request: TrainRequest) -> Path:
+    """Train GFP-GAN as published, small or at its size; see `train_as_published`.
+
+    Args:
+        request: ``data`` are folders of aligned faces (FFHQ template, square).
+
+    Returns:
+        ``gfpgan-s.safetensors`` in ``request.out``, with figures beside it.
+    """
+    return train_as_published(request, read_recipe(_RECIPES, GFPGAN, request), GFPGAN)
 
 
 def train_detector(request: TrainRequest) -> Path:

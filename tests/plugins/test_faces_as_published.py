@@ -374,16 +374,16 @@ def test_training_goes_on_where_it_stopped(kind: str, tmp_path: Path) -> None:
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6, msg=name)
 
 
-@pytest.mark.parametrize("name", ["published-cpu", "published-gpu"])
+@pytest.mark.parametrize("name", ["cpu", "gpu"])
 def test_recipes_fit_the_networks(name: str, tmp_path: Path) -> None:
     file = Path(train.__file__).with_name("training.toml")
-    recipe = read_recipe(file, train.REFINER, TrainRequest((), tmp_path, recipe=name))
+    recipe = read_recipe(file, train.GFPGAN, TrainRequest((), tmp_path, recipe=name))
     assert list(recipe.phases) == ["prior", "restoration"]
     assert set(recipe.network) <= {"gfpgan", "prior", "game", "identity"}
     with torch.device("meta"):
         net = FaceRefiner(residual=False, **{**PUBLISHED, **recipe.network.get("gfpgan", {})})
         RestorationGame(net, **recipe.network.get("game", {}))
-    assert (count_parameters(net) > 80e6) == (name == "published-gpu")
+    assert (count_parameters(net) > 80e6) == (name == "gpu")
 
 
 def test_the_command_trains_both_phases_and_leaves_a_network_that_loads(
@@ -399,10 +399,8 @@ def test_the_command_trains_both_phases_and_leaves_a_network_that_loads(
     (tmp_path / "training.toml").write_text(text, "utf-8")
     monkeypatch.setattr(train, "_RECIPES", tmp_path / "training.toml")
     monkeypatch.setattr(train_published, "perceptual_loss", lambda: None)
-    request = TrainRequest(
-        (tmp_path / "faces",), tmp_path / "run", minutes=1e-4, workers=0, recipe="published-cpu"
-    )
-    path = train.train_refiner(request)
+    request = TrainRequest((tmp_path / "faces",), tmp_path / "run", minutes=1e-4, workers=0)
+    path = train.train_gfpgan(request)
     figures = json.loads(path.with_suffix(".json").read_text())["figures"]
     assert figures["losses left out"] == "identity, perceptual and style"
     net = load(path)
