@@ -52,7 +52,7 @@ _SWEEP = (0.005, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7
 #: Side of the tiles, in pixels, with which a network alone is run a second time.
 _SMALL_TILE = 128
 #: Cleaning that is left out there: it is done to masks, not to scores.
-_UNCLEANED = {"min_area_px": 1, "grow_px": 0}
+_UNCLEANED = {"min_area_px": 1, "max_width_px": 1000, "grow_px": 0}
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,13 @@ class ScratchOptions(Options):
         "specks, takes five times as long",
     )
     min_area_px: int = Field(6, ge=1, le=10_000, description="smaller marked areas are dropped")
+    max_width_px: int = Field(
+        16,
+        ge=1,
+        le=1000,
+        description="wider marked areas are dropped: they are hands and flowers more often than "
+        "damage; in proportion for scans beyond 1600 pixels",
+    )
     grow_px: int = Field(1, ge=0, le=32, description="the marks are widened by this many pixels")
     mode: Mode = Field(
         "replace", description="what becomes of a mask already given: replace it, or join the two"

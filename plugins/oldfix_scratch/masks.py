@@ -1,4 +1,4 @@
-"""From a map of probabilities to a mask: hysteresis, small areas, growth, joining."""
+"""From a map of probabilities to a mask: hysteresis, small and wide areas, growth, joining."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def drop_small(marks: Marks, min_area_px: int) -> Marks:
     kept = np.bincount(labels.ravel(), minlength=count) >= min_area_px
     kept[0] = False
     return np.asarray(kept[labels])
+
+
+def drop_wide(marks: Marks, widest_px: int) -> Marks:
+    """Remove the parts that hold a disc of more than ``widest_px`` pixels, with their rims."""
+    size = widest_px + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    wide = cv2.morphologyEx(marks.astype(np.uint8), cv2.MORPH_OPEN, disc)
+    return np.asarray(marks & (cv2.dilate(wide, disc) == 0)) if wide.any() else marks
 
 
 def grow(marks: Marks, radius_px: int) -> Marks:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from oldfix import DEFECTS, IMAGE, Context, Model, Photo, StageError
 from oldfix_scratch import ClassicalScratchOptions, FillOptions, ScratchOptions
 from oldfix_scratch.classical import fill, line_response
-from oldfix_scratch.masks import drop_small, grow, hysteresis, join
+from oldfix_scratch.masks import drop_small, drop_wide, grow, hysteresis, join
 from oldfix_scratch.thin import thin_parts
 
 Image = NDArray[np.float32]
@@ -30,7 +30,8 @@ def detect(photo: Photo, options: ScratchOptions, ctx: Context) -> Photo:
         probability = probabilities(photo[IMAGE], model, ctx, enlarge=options.enlarge)
     if options.soft:
         return photo.put(DEFECTS, probability)
-    return _marked(photo, probability, options, ctx)
+    scale = max(1.0, max(probability.shape) / _WIDE_FROM_PX)
+    return _marked(photo, probability, options, ctx, round(scale * options.max_width_px))
 
 
 def detect_classical(photo: Photo, options: ClassicalScratchOptions, ctx: Context) -> Photo:
@@ -102,9 +103,12 @@ def _marked(
     score: Plane,
     options: ScratchOptions | ClassicalScratchOptions,
     ctx: Context,
+    widest_px: int | None = None,
 ) -> Photo:
     """Turn a map of scores into DEFECTS, and note how much is marked."""
     marks = hysteresis(score, low=options.low_threshold, high=options.threshold)
+    if widest_px is not None:
+        marks = drop_wide(marks, widest_px)
     marks = grow(drop_small(marks, options.min_area_px), options.grow_px)
     mask = join(marks, photo.get(DEFECTS) if options.mode == "join" else None)
     ctx.note(marked_percent=_percent(mask >= 0.5))

@@ -21,7 +21,7 @@ from oldfix import (
     write_network,
 )
 from oldfix.testing import StageContract, example_photo
-from oldfix_scratch import classical, masks, net
+from oldfix_scratch import classical, masks, net, stage
 
 planes = st.builds(
     lambda seed, height, width: (
@@ -74,6 +74,26 @@ def test_cleaning_counts_diagonal_neighbours():
     marks = np.eye(6, dtype=bool)
     assert masks.drop_small(marks, 6).sum() == 6
     assert masks.drop_small(marks, 7).sum() == 0
+
+
+def test_what_is_wide_is_dropped_with_its_rim_and_lines_stay():
+    marks = np.zeros((80, 120), bool)
+    marks[30:50, 20:45] = True
+    marks[10:14, :] = marks[:, 80:96] = True
+    wide = np.zeros_like(marks)
+    wide[30:50, 20:45] = True
+    np.testing.assert_array_equal(masks.drop_wide(marks, 16), marks & ~wide)
+    assert masks.drop_wide(marks, 30) is marks
+
+
+def test_scans_are_measured_in_proportion(monkeypatch):
+    seen = []
+    monkeypatch.setattr(stage, "drop_wide", lambda marks, widest: seen.append(widest) or marks)
+    monkeypatch.setattr(stage, "probabilities", lambda image, *_, **__: image[..., 0])
+    for size in ((40, 60), (10, 3200)):
+        photo = Photo.from_array(np.zeros((*size, 3), np.float32))
+        run_steps(photo, Step("detect-scratches", options={"max_width_px": 10}))
+    assert seen == [10, 20]
 
 
 @given(planes, st.integers(0, 5))
@@ -267,7 +287,13 @@ def test_soft_marks_are_the_probabilities_that_thresholds_cut():
     with Runner(device="cpu") as runner:
         for name, options in {
             "soft": {"soft": True},
-            "marks": {"threshold": 0.3, "low_threshold": 0.3, "min_area_px": 1, "grow_px": 0},
+            "marks": {
+                "threshold": 0.3,
+                "low_threshold": 0.3,
+                "min_area_px": 1,
+                "max_width_px": 1000,
+                "grow_px": 0,
+            },
         }.items():
             plan = Pipeline((Step("detect-scratches", options=options),)).plan(discover())
             masks[name] = runner.run(plan, photo)[DEFECTS]
