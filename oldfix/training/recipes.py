@@ -56,6 +56,8 @@ class TrainingRecipe(BaseModel):
     Attributes:
         minutes: time box, unless the user gives another.
         network: keyword arguments of the network, where they differ from its defaults.
+        start: what is done to the network of ``init`` before it is trained; the network's own
+            training says what it may hold, and most know nothing of it.
         phases: in the order in which they run.
     """
 
@@ -63,6 +65,7 @@ class TrainingRecipe(BaseModel):
 
     minutes: float = Field(gt=0)
     network: dict[str, Any] = Field(default_factory=dict)
+    start: dict[str, Any] = Field(default_factory=dict)
     phases: dict[str, Phase] = Field(min_length=1)
 
     def part(self, request: TrainRequest, phase: str) -> TrainRequest:

@@ -2,7 +2,7 @@
 
 Three phases: the denoiser learns in the latent, where a step is cheap; then the detail head learns
 what to keep of the photograph, given what the denoiser predicts; then both learn together what
-the finished picture should be.
+the finished picture should be. A recipe may do with fewer, and go on with a network that is there.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from oldfix_diffusion.examples import make_example
 from oldfix_diffusion.net import Autoencoder
 from oldfix_diffusion.restorer import Restorer, holes_of
 from oldfix_diffusion.train_latent import finished_latent, log_error
+from oldfix_diffusion.waking import started
 
 NAME = "restorer-s"
 #: Weight of the latent's loss beside that of the finished picture.
@@ -34,14 +35,18 @@ def train(request: TrainRequest) -> Path:
 
     The autoencoder is the one trained in the folder ``latent-f4-s`` beside ``request.out``, if
     there is one, else the installed one.
+
+    Raises:
+        UsageError: the recipe goes on with a network, and ``request.init`` names none that fits.
     """
     latent = finished_latent(request)
     recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
-    pool = PhotoPool.read(request.data, max_side=1024)
     net = Restorer(channels=latent.config["channels"], **recipe.network)
+    asked = started(net, request, recipe)
+    pool = PhotoPool.read(request.data, max_side=1024)
     for name, phase in recipe.phases.items():
         task = _TASKS[name](pool, latent.to(request.device), net)
-        net = fit(task, phase.settings, recipe.part(request, name))
+        net = fit(task, phase.settings, recipe.part(asked, name))
     with torch.inference_mode():
         figures = task.validate(net.to(request.device))
     return publish(net, request, NAME, recipe=recipe, figures=figures, photographs=pool)
