@@ -25,6 +25,7 @@ CONVENTIONS = {
     "psnr_chroma": "PSNR over CIELAB a* and b* together, D65, range 255: their units are those of "
     "8-bit Lab files; L* does not count",
     "luminance_error": "largest absolute difference in L* from the input",
+    "lightness_error": "mean absolute difference in L* from the truth",
     "average_precision": "area under precision over recall, in steps, per pixel; pixels are "
     "ranked by what a stage gives with its option soft, or else by sixteen thresholds, without "
     "cleaning or growing the marks; pictures without damage left out",
@@ -53,6 +54,7 @@ LOWER_IS_BETTER = frozenset(
         "false_marks",
         "landmark_error",
         "landmark_shift",
+        "lightness_error",
         "luminance_error",
         "niqe",
     }

@@ -90,6 +90,10 @@ def _luminance_error(output: Any, sample: Sample) -> float:
     return float(np.abs(luminance(output) - luminance(sample.image)).max())
 
 
+def _lightness_error(output: Any, sample: Sample) -> float:
+    return float(np.abs(luminance(output) - luminance(sample.truth)).mean())
+
+
 def _landmark_shift(output: Any, sample: Sample) -> float:
     return math.nan if sample.landmark_shift is None else sample.landmark_shift(output)
 
@@ -109,6 +113,7 @@ MEASURES: dict[str, Measure] = {
     "colourfulness_share": _colourfulness_share,
     "psnr_chroma": lambda output, sample: _decibels(metrics.psnr_chroma(output, sample.truth)),
     "luminance_error": _luminance_error,
+    "lightness_error": _lightness_error,
     "average_precision": lambda scores, sample: metrics.average_precision(scores, sample.truth),
     "average_precision_visible": partial(_seen, metrics.average_precision),
     "roc_auc_visible": partial(_seen, metrics.roc_auc),

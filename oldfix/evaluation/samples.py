@@ -216,6 +216,18 @@ def _make_tone(
     return Sample(name, _aged(clean, chosen, rng).image, truth=clean)
 
 
+def _make_tone_grey(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    return _make_tone(name, _grey(picture), chosen, rng)
+
+
+def _make_sound_grey(
+    name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
+) -> Sample:
+    return _make_plain(name, _grey(picture), chosen, rng)
+
+
 def _make_faces(
     name: str, picture: Image, chosen: EvaluationSet, rng: np.random.Generator
 ) -> Sample:
@@ -256,7 +268,9 @@ def _among(
 
 #: Set, or kind of question -> how a picture becomes one; elsewhere it is its own answer.
 _MAKERS: Mapping[str, Maker] = {
+    "sound-grey": _make_sound_grey,
     "sound-scratches": _make_unmarked,
+    "tone-grey": _make_tone_grey,
     "scratches": _make_scratches,
     "restore": _make_restore,
     "inpaint": _make_inpaint,

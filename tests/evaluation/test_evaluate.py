@@ -163,7 +163,7 @@ def test_the_first_word_means_every_set_of_it(host, folder, tmp_path, quick):
     assert page == tmp_path / "restore.md"
     tables = json.loads((tmp_path / "restore.json").read_text())
     assert [t["name"].partition("-")[2] for t in tables] == [
-        "mixed", "scratches", "blur", "noise", "jpeg",
+        "mixed", "scratches", "blur", "noise", "grain", "jpeg",
     ]  # fmt: skip
     by_name = {t["name"]: t for t in tables}
     assert "fill (defects known)" in {r["name"] for r in by_name["restore-scratches"]["results"]}

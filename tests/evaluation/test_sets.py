@@ -148,6 +148,21 @@ def test_sound_samples_are_their_own_truth(folder):
         np.testing.assert_array_equal(sample.image, sample.truth)
 
 
+def test_photographs_without_colour_are_asked_about_faded_and_sound(folder):
+    faded, sound = (
+        {s.name: s for s in samples(load_set(name), folder, seed=1)}
+        for name in ("tone-grey", "sound-grey")
+    )
+    for name, sample in faded.items():
+        assert np.ptp(sample.truth, axis=2).max() == 0
+        np.testing.assert_array_equal(sample.truth, sound[name].truth)
+        np.testing.assert_array_equal(sound[name].image, sound[name].truth)
+        error = MEASURES["lightness_error"](sample.image, sample)
+        apart = np.abs(luminance(sample.image) - luminance(sample.truth))
+        assert error == pytest.approx(apart.mean()) and error <= apart.max()
+    assert any(not np.array_equal(s.image, s.truth) for s in faded.values())
+
+
 def test_every_fifth_photograph_of_people_is_asked_about(tmp_path):
     people = tmp_path / "natural" / "people"
     people.mkdir(parents=True)
