@@ -38,7 +38,6 @@ def started(net: Restorer, request: TrainRequest, recipe: TrainingRecipe) -> Tra
     return replace(request, init=None)
 
 
-@torch.no_grad()
 def wake(net: Restorer, *, block: float, gate: float) -> None:
     """Scale what a restorer's last residual block adds, and what its gate is made of, in place.
 
@@ -51,6 +50,7 @@ def wake(net: Restorer, *, block: float, gate: float) -> None:
     last = (unet.up or unet.down)[0][-1].second
     # The pixels of a square are channels beside each other: the gate's are the first.
     gates = slice(FACTOR * FACTOR)
-    for layer, rows, factor in ((last, slice(None), block), (net.head.exit, gates, gate)):
-        layer.weight[rows] *= factor
-        layer.bias[rows] *= factor
+    with torch.no_grad():
+        for layer, rows, factor in ((last, slice(None), block), (net.head.exit, gates, gate)):
+            layer.weight[rows] *= factor
+            layer.bias[rows] *= factor
