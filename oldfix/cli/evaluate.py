@@ -107,13 +107,21 @@ def evaluate(
 
 
 def _measure(name: str, data: Path, rivals: Path | None, flags: EvalFlags) -> None:
-    from oldfix.evaluation.evaluate import Evaluation, open_host
+    from oldfix.evaluation.evaluate import Evaluation, Unmeasured, open_host
     from oldfix.evaluation.rivals import Rivals
 
     host = open_host(device=flags.device, seed=flags.seed)
     found = Rivals.open(rivals)
-    page = Evaluation(data, flags.out, flags.seed, flags.limit, host, tell, found).run(name)
-    if flags.as_json:
+    evaluation = Evaluation(data, flags.out, flags.seed, flags.limit, host, tell, found)
+    try:
+        _show(evaluation.run(name), as_json=flags.as_json)
+    except Unmeasured as error:
+        _show(error.page, as_json=flags.as_json)
+        raise
+
+
+def _show(page: Path, *, as_json: bool) -> None:
+    if as_json:
         say_json(_tables(page.with_suffix(".json")))
         return
     say(page.read_text("utf-8"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from oldfix.cli.byeye import EvalFlags
 from oldfix.cli.console import say, say_json, tell
-from oldfix.errors import EnvironmentProblem, UsageError
+from oldfix.errors import OldfixError, UsageError
 
 
 def compare_systems(
@@ -42,13 +42,13 @@ def compare_systems(
             try:
                 tables[name] = evaluation.measure(load_set(name))[0]
                 write_table(tables[name], flags.out)
-            except (EnvironmentProblem, UsageError) as error:
+            except OldfixError as error:
                 tell(f"{name}: not measured: {error}")
         path = (flags.images or flags.out) / "systems.jpg"
         try:
             draw_examples(path, tables, host, data, seed=flags.seed, say=tell)
             figure, why = os.path.relpath(path, page.parent), ""
-        except UsageError as error:
+        except OldfixError as error:
             why = str(error)
             tell(why)
     write_text(page, to_page(tables, figure=figure, why_none=why), overwrite=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from oldfix.errors import EnvironmentProblem, UsageError
+from oldfix.errors import EnvironmentProblem, OldfixError, UsageError
 from oldfix.evaluation.facecounts import landmark_shift
 from oldfix.evaluation.measuring import Outcome, run_row, write_best_and_worst
 from oldfix.evaluation.rivals import Rivals, open_judge, rival_rows
@@ -37,6 +37,25 @@ _NO_JUDGE = (
     "--rivals"
 )
 _VERSIONS = ("oldfix", "numpy", "opencv-python", "scikit-image", "torch")
+
+
+class Unmeasured(OldfixError):
+    """Some of several sets could not be measured; the others are, and their tables are written.
+
+    Attributes:
+        page: the common Markdown page, which says why of each.
+        exit_code: that of the first reason.
+    """
+
+    def __init__(
+        self, name: str, failed: Mapping[str, OldfixError], count: int, page: Path
+    ) -> None:
+        self.page = page
+        self.exit_code = next(iter(failed.values())).exit_code
+        super().__init__(
+            f"eval {name}: {len(failed)} of {count} sets could not be measured "
+            f"({', '.join(failed)}); {page} says why"
+        )
 
 
 @dataclass(frozen=True)
@@ -67,6 +86,8 @@ class Evaluation:
         Raises:
             UsageError: no such set, no pictures, or a folder that cannot be written into.
             EnvironmentProblem: the set needs something that is not installed.
+            FileError: a picture cannot be read.
+            Unmeasured: this holds for some of several sets; the others are measured and written.
         """
         chosen = choose_sets(name)
         make_folder(self.out)
@@ -110,22 +131,26 @@ class Evaluation:
 
     def _run_many(self, name: str, sets: Sequence[EvaluationSet]) -> Path:
         """Measure several sets; those that cannot be are named on the common page."""
-        parts, measured, failed = [_HEAD.format(name=name)], [], []
+        parts, measured = [_HEAD.format(name=name)], []
+        failed: dict[str, OldfixError] = {}
         for chosen in sets:
             try:
                 page = self._run_one(chosen)
                 parts.append(page.read_text("utf-8"))
                 measured.append(page.with_suffix(".json"))
-            except (EnvironmentProblem, UsageError) as error:
-                self.say(str(error))
+            except OldfixError as error:
+                self.say(f"{chosen.name}: not measured: {error}")
                 parts.append(f"## {chosen.name}\n\nNot measured: {error}\n")
-                failed.append(error)
+                failed[chosen.name] = error
         if not measured:
-            raise failed[0]
+            raise next(iter(failed.values()))
         tables = [json.loads(path.read_text("utf-8")) for path in measured]
         text = json.dumps(tables, ensure_ascii=False) + "\n"
         write_text(self.out / f"{name}.json", text, overwrite=True)
-        return write_text(self.out / f"{name}.md", "\n".join(parts), overwrite=True)
+        page = write_text(self.out / f"{name}.md", "\n".join(parts), overwrite=True)
+        if failed:
+            raise Unmeasured(name, failed, len(sets), page)
+        return page
 
     def _samples(self, chosen: EvaluationSet) -> list[Sample]:
         asked = samples(chosen, self.data, self.seed, self.limit)
@@ -198,7 +223,6 @@ def evaluate(
         The Markdown page.
 
     Raises:
-        UsageError: no such set, or no pictures.
-        EnvironmentProblem: the set needs something that is not installed.
+        OldfixError: as `Evaluation.run` does.
     """
     return Evaluation(data, out, seed, limit, host or open_host(seed=seed)).run(name)

@@ -142,8 +142,11 @@ def pick_files(chosen: EvaluationSet, data: Path, limit: int | None = None) -> l
         limit: at most so many, if given.
 
     Raises:
-        UsageError: the folder holds no picture, or no pair where the set asks for pairs.
+        UsageError: there is no such folder, it holds no picture, or no pair where the set asks for
+            pairs.
     """
+    if not data.is_dir():
+        raise UsageError(f"{data}: is no folder; check what is given as --data")
     strides = chosen.every or (1,) * len(chosen.patterns)
     found = [
         path

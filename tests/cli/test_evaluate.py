@@ -150,6 +150,7 @@ def test_systems_are_measured_where_tables_are_missing(cli: Cli, tmp_path: Path)
         (("sound", "--data", ".", "-p", "mine"), "-p goes with 'survey' alone"),
         (("soundd", "--data", "."), "did you mean 'sound'"),
         (("sound", "--data", ".", "--rivals", "gone"), "--rivals gone: is no folder"),
+        (("sound", "--data", "gone"), "gone: is no folder"),
     ],
 )
 def test_wrong_usage_is_one_line(
@@ -166,7 +167,9 @@ def test_tables_of_several_sets_are_printed_by_name(cli: Cli, tmp_path: Path) ->
     data.mkdir()
     Image.effect_noise((40, 40), 30).convert("RGB").save(data / "a.png")
     result = cli("eval", "denoise", "--data", data, "-o", tmp_path / "out", "--json")
-    assert result.exit_code == 0, result.stderr
+    assert result.exit_code == 2, result.stderr
+    last = result.stderr.strip().splitlines()[-1]
+    assert "eval denoise: 1 of 4 sets could not be measured (denoise-real)" in last
     tables = json.loads(result.stdout)
     assert [*tables] == ["denoise-15", "denoise-25", "denoise-50"]
     assert tables["denoise-15"]["samples"] == ["a.png"]

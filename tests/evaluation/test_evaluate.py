@@ -9,9 +9,9 @@ import pytest
 from PIL import Image as Pillow
 from skimage import data
 
-from oldfix import DEFECTS, EnvironmentProblem, Runner, UsageError
+from oldfix import DEFECTS, EnvironmentProblem, FileError, Runner, UsageError
 from oldfix.evaluation import rows as classical_rows
-from oldfix.evaluation.evaluate import Evaluation, evaluate
+from oldfix.evaluation.evaluate import Evaluation, Unmeasured, evaluate
 from oldfix.evaluation.rows import Row, Skipped
 from oldfix.evaluation.samples import Sample
 from oldfix.evaluation.sets import Also, load_set, load_sets
@@ -145,7 +145,9 @@ def test_detection_without_an_official_detector(host, folder, tmp_path):
 
 def test_everything_says_what_it_left_out(host, folder, tmp_path, quick):
     said: list[str] = []
-    page = Evaluation(folder, tmp_path, 1, 1, host, said.append).run("all")
+    with pytest.raises(Unmeasured, match=r"3 of \d+ sets .*detection-old") as told:
+        Evaluation(folder, tmp_path, 1, 1, host, said.append).run("all")
+    page = told.value.page
     text = page.read_text()
     sets = load_sets()
     for name in sets:
@@ -168,6 +170,19 @@ def test_the_first_word_means_every_set_of_it(host, folder, tmp_path, quick):
     by_name = {t["name"]: t for t in tables}
     assert "fill (defects known)" in {r["name"] for r in by_name["restore-scratches"]["results"]}
     assert "fill (defects known)" not in {r["name"] for r in by_name["restore-blur"]["results"]}
+
+
+def test_a_picture_that_cannot_be_read_costs_no_other_set(host, folder, tmp_path, quick):
+    for name in ("CBSD68/a", "real_noise/CC15/b_real", "real_noise/CC15/b_mean"):
+        path = tmp_path / "data" / "eval" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((folder / "photo-0.png").read_bytes() if name.endswith("a") else b"torn")
+    with pytest.raises(Unmeasured, match=r"1 of 4 .*\(denoise-real\)") as told:
+        Evaluation(tmp_path / "data", tmp_path / "out", 1, 1, host).run("denoise")
+    assert told.value.exit_code == FileError.exit_code
+    assert "Not measured: " in told.value.page.read_text()
+    tables = json.loads((tmp_path / "out" / "denoise.json").read_text())
+    assert [t["name"] for t in tables] == ["denoise-15", "denoise-25", "denoise-50"]
 
 
 def test_nothing_measured_is_an_error(host, folder, tmp_path):
