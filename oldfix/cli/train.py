@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,7 +48,8 @@ class TrainFlags:
         """Ask for a card's network, in a folder of its own.
 
         Raises:
-            UsageError: a run lies there, and it is neither resumed nor overwritten.
+            UsageError: a run lies there, and it is neither resumed nor overwritten, or it shall be
+                both.
         """
         from oldfix.training import TrainRequest
 
@@ -56,6 +59,8 @@ class TrainFlags:
             "recipe": self.recipe or ("cpu" if self.device == "cpu" else "gpu"),
         }
         request = TrainRequest(data=tuple(data), card=card, **values)
+        if self.resume and self.overwrite:
+            raise UsageError(f"train {card.id}: either --resume or --overwrite; leave one out")
         if not (self.resume or self.overwrite) and any(request.out.rglob("checkpoint.pt")):
             raise UsageError(
                 f"train {card.id}: {request.out} holds a run; go on with --resume, begin anew with "
@@ -92,7 +97,6 @@ def train(
 
     The network, its card, its checkpoint and its log go into OUTPUT/NAME.
     """
-    from oldfix.keys import resolve
     from oldfix.registry import discover
 
     trainable = {card.id: card for card in discover().cards.values() if card.train}
@@ -105,11 +109,45 @@ def train(
     if packing.pack is not None:
         _pack(data, packing.pack, packing.max_side)
         return
-    request = flags.request(trainable[name], data)
-    minutes = flags.minutes
+    _train(trainable[name], flags.request(trainable[name], data), overwrite=flags.overwrite)
+
+
+def _train(card: WeightsCard, request: TrainRequest, *, overwrite: bool) -> None:
+    import torch
+
+    from oldfix.keys import resolve
+    from oldfix.training.loop import device_of
+
+    device_of(request)
+    if overwrite:
+        # Of a run with several phases too: a later --resume must not take an old one for finished.
+        for file in request.out.rglob("checkpoint.pt"):
+            file.unlink()
+    minutes = request.minutes
     box = f"{minutes:g} minutes" if minutes else f"the minutes of recipe {request.recipe}"
-    tell(f"training {name} for {box} on {flags.device}; log and checkpoint in {request.out}")
-    say(str(resolve(trainable[name].train)(request)))
+    tell(f"training {card.id} for {box} on {request.device}; log and checkpoint in {request.out}")
+    torch.manual_seed(request.seed)  # a network is built, with random values, before it is trained
+    with _logged():
+        say(str(resolve(card.train)(request)))
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Tell what a training logs while it runs."""
+    log, handler = logging.getLogger("oldfix.training"), _Teller()
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+
+
+class _Teller(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        tell(record.getMessage())
 
 
 def _weights(init: Path) -> Path:
@@ -117,7 +155,7 @@ def _weights(init: Path) -> Path:
     from oldfix.registry import discover
     from oldfix.training import installed
 
-    if init.exists():
+    if init.is_file():
         return init
     cards = discover().cards
     if str(init) not in cards:

@@ -58,12 +58,24 @@ def rate(settings: Settings, step: int, part: float) -> float:
     return settings.learning_rate * factor * min(1.0, (step + 1) / max(1, settings.warmup))
 
 
+def device_of(request: TrainRequest) -> torch.device:
+    """Return the device that a training runs on.
+
+    Raises:
+        UsageError: it is left to be chosen, on which the recipe depends.
+        EnvironmentProblem: there is none of that name.
+    """
+    if request.device == "auto":
+        raise UsageError("device auto: a training is told its device; use --device cpu or cuda")
+    return choose_device(request.device)
+
+
 class _Run:
     """One call of `fit`."""
 
     def __init__(self, task: Task, settings: Settings, request: TrainRequest) -> None:
         self.task, self.settings, self.request = task, settings, request
-        self.device = _device(request.device)
+        self.device = device_of(request)
         make_folder(request.out)
         torch.manual_seed(request.seed)
         if request.init is not None:
@@ -107,6 +119,8 @@ class _Run:
             if interruption.asked:
                 self.stop()
         self.validate()
+        if interruption.asked:
+            self.stop()
         checkpoint.save(self.file, self.state, self.device)
 
     def stop(self) -> None:
@@ -178,7 +192,8 @@ class _Run:
         if "score" not in figures:
             raise OldfixError(f"{type(self.task).__name__}.validate: must return a 'score'")
         self.validations.add(progress.step, {"minutes": progress.seconds / 60, **figures})
-        _log.info("step %d: %s", progress.step, figures)
+        told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        _log.info("step %d: %s", progress.step, told)
         if figures["score"] > progress.best_score or not progress.best:
             progress.best_score = figures["score"]
             progress.best = {k: v.cpu().clone() for k, v in net.state_dict().items()}
@@ -209,9 +224,3 @@ def _state(net: torch.nn.Module, settings: Settings) -> State:
         fused=True,
     )
     return State(net, averaged(net, settings.ema), optimizer, Progress())
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        raise UsageError("device auto: a training is told its device; use --device cpu or cuda")
-    return choose_device(name)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from oldfix import discover
@@ -50,6 +52,44 @@ def test_a_run_is_not_overwritten_unasked(train: Train, requests: list[TrainRequ
     train("--resume")
     train("--overwrite")
     assert [request.resume for request in requests] == [False, True, False]
+
+
+def test_what_is_begun_anew_leaves_nothing_to_go_on_with(train: Train, tmp_path: Path) -> None:
+    old = tmp_path / "runs" / "tone-s" / "head" / "checkpoint.pt"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    train("--resume")
+    assert old.exists()
+    assert "either --resume or --overwrite" in train("--resume", "--overwrite").stderr
+    assert old.exists()
+    train("--overwrite")
+    assert not old.exists()
+
+
+def test_the_seed_decides_what_a_network_is_built_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[float] = []
+
+    def training(request: TrainRequest) -> Path:
+        logging.getLogger("oldfix.training").info("drew %d", len(drawn))
+        drawn.append(float(torch.rand(())))
+        return request.out
+
+    monkeypatch.setattr("oldfix.keys.resolve", lambda name: training)
+    for seed in (1, 2, 1):
+        arguments = ["train", "tone-s", "--data", str(tmp_path), "--seed", str(seed)]
+        result = CliRunner().invoke(build_app(), arguments)
+        assert result.stderr.splitlines()[-1] == f"drew {len(drawn) - 1}"
+    assert drawn[0] == drawn[2] != drawn[1]
+
+
+@pytest.mark.parametrize("device", ["gpu", "auto"])
+def test_a_device_that_cannot_be_is_told_before_anything_is_read(
+    train: Train, requests: list[TrainRequest], device: str
+) -> None:
+    assert f"device '{device}'" in train("--device", device).stderr.replace("auto", "'auto'", 1)
+    assert not requests
 
 
 def test_training_starts_from_installed_weights_by_name(

@@ -71,6 +71,11 @@ class Broken(Doubling):
         loss, figures = super().loss(net, batch)
         return (loss * torch.inf if self.failure == "infinite" else loss), figures
 
+    def validate(self, net: nn.Module) -> dict[str, float]:
+        if self.failure == "interrupted at last":
+            signal.raise_signal(signal.SIGINT)
+        return super().validate(net)
+
 
 def request(out: Path, **changes: Any) -> TrainRequest:
     return replace(TrainRequest((), out, workers=0, seed=3), **changes)
@@ -107,6 +112,13 @@ def test_an_interrupted_run_loses_no_step(tmp_path: Path, name: str) -> None:
     assert handlers == [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
     parts = fit(Doubling(), SETTINGS, request(tmp_path / "parts", resume=True))
     assert all(torch.equal(v, tensors(parts)[k]) for k, v in tensors(whole).items())
+
+
+def test_an_interruption_of_the_last_validation_is_heard(tmp_path: Path) -> None:
+    with pytest.raises(Cancelled, match="interrupted after step 20"):
+        fit(Broken("interrupted at last"), SETTINGS, request(tmp_path))
+    again = fit(Doubling(), SETTINGS, request(tmp_path, resume=True))
+    assert not torch.equal(tensors(again)["weight"], Doubling().net.weight)
 
 
 def test_who_will_not_wait_interrupts_twice() -> None:
