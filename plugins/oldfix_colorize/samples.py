@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oldfix import UsageError
 from oldfix.colour import luminance, to_lab
 from oldfix.degrade import Recipe, age, load_recipe
 from oldfix.training import PhotoPool
@@ -124,11 +125,20 @@ def luminance_of(image: Array) -> Array:
 
 
 def colourful(pool: PhotoPool) -> PhotoPool:
-    """Return the pool without its grey photographs."""
+    """Return the pool without its grey photographs.
+
+    Raises:
+        UsageError: all of them are grey.
+    """
     groups = (
         tuple(p for p in group if _mean_chroma(p[1]) >= _LEAST_CHROMA) for group in pool.groups
     )
-    return PhotoPool(tuple(group for group in groups if group))
+    kept = tuple(group for group in groups if group)
+    if not kept:
+        raise UsageError(
+            f"training data: none of the {len(pool)} photographs has colours; give colour ones"
+        )
+    return PhotoPool(kept)
 
 
 def _mean_chroma(pixels: NDArray[np.uint8]) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,9 +38,16 @@ class Bank:
 
     @classmethod
     def filled(cls, make: Maker, latent: Autoencoder, count: int, *, seed: int) -> Bank:
-        """Make examples and encode them, on the autoencoder's device."""
-        parts = list(_encoded(make, latent, count, seed))
-        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        """Make examples, one or more, and encode them, on the autoencoder's device."""
+        columns: list[NDArray[Any]] = []
+        for first in range(0, count, _AT_ONCE):
+            numbers = range(first, min(first + _AT_ONCE, count))
+            part = _encoded(make, latent, numbers, seed)
+            # Filled in place: put together at the end, all would be held twice, in gigabytes.
+            columns = columns or [np.empty((count, *c.shape[1:]), c.dtype) for c in part]
+            for column, values in zip(columns, part, strict=True):
+                column[first : numbers.stop] = values
+        return cls(*columns)
 
     def __len__(self) -> int:
         return len(self.target)
@@ -61,21 +69,19 @@ class Bank:
 
 
 def _encoded(
-    make: Maker, latent: Autoencoder, count: int, seed: int
-) -> Iterator[tuple[NDArray[np.generic], ...]]:
-    device = latent.mean.device
-    for first in range(0, count, _AT_ONCE):
-        numbers = range(first, min(first + _AT_ONCE, count))
-        examples = [make(np.random.default_rng([seed, number])) for number in numbers]
-        start, target, known = (np.stack(column) for column in zip(*examples, strict=True))
-        x = torch.from_numpy(np.concatenate([start, target])).permute(0, 3, 1, 2).to(device)
-        with torch.inference_mode():
-            z = latent.encode(x)
-            decoded = latent.decode(z[: len(start)])
-        z_start, z_target = (_half(part) for part in z.chunk(2))
-        rest = (start - _channels_last(decoded)).astype(np.float16)
-        eight_bit = np.rint(target * 255).astype(np.uint8)
-        yield rest, eight_bit, known.astype(np.float16), z_start, z_target
+    make: Maker, latent: Autoencoder, numbers: Iterable[int], seed: int
+) -> tuple[NDArray[Any], ...]:
+    """The columns of a bank for examples of these numbers."""
+    examples = [make(np.random.default_rng([seed, number])) for number in numbers]
+    start, target, known = (np.stack(column) for column in zip(*examples, strict=True))
+    x = torch.from_numpy(np.concatenate([start, target])).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        z = latent.encode(x.to(latent.mean.device))
+        decoded = latent.decode(z[: len(start)])
+    z_start, z_target = (_half(part) for part in z.chunk(2))
+    rest = (start - _channels_last(decoded)).astype(np.float16)
+    eight_bit = np.rint(target * 255).astype(np.uint8)
+    return rest, eight_bit, known.astype(np.float16), z_start, z_target
 
 
 def _channels_last(x: Tensor) -> _Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,6 +21,7 @@ from oldfix_diffusion.net import Autoencoder
 from oldfix_diffusion.train_latent import finished_latent
 from oldfix_diffusion.train_restorer import channel_worth
 
+_log = logging.getLogger("oldfix.training")
 #: Weight of the latent's loss beside that of the finished picture.
 LATENT_WEIGHT = 0.1
 #: Seed of held-out examples, beyond those of any training.
@@ -59,11 +62,13 @@ def filled_banks(
 ) -> tuple[Bank, Bank]:
     """Make examples to train on and, by the second maker, up to 64 that are held out.
 
-    Those do not depend on the seed.
+    Those do not depend on the seed. The time box of a training begins after this.
     """
     make, make_held_out = makers
+    held_out = min(64, count)
+    _log.info("making %d examples, which is not part of the time box", count + held_out)
     bank = Bank.filled(make, latent, count, seed=seed)
-    return bank, Bank.filled(make_held_out, latent, min(64, count), seed=HELD_OUT_SEED)
+    return bank, Bank.filled(make_held_out, latent, held_out, seed=HELD_OUT_SEED)
 
 
 def train_on_bank(
@@ -84,7 +89,9 @@ def train_on_bank(
     latent = finished_latent(request).to(request.device)
     pool = PhotoPool.read(request.data, max_side=1024)
     net = Denoiser(latent.config["channels"], **recipe.network, **network)
+    begun = time.monotonic()
     task = task_of(pool, latent, net)
+    _log.info("made them in %.0f s; the time box begins", time.monotonic() - begun)
     trained = fit(task, recipe.phases["whole"].settings, recipe.part(request, "whole"))
     with torch.inference_mode():
         figures = task.validate(trained.to(request.device))

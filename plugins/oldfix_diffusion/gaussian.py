@@ -23,10 +23,9 @@ from oldfix_diffusion.bank import Bank
 from oldfix_diffusion.bank_task import BankTask
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.net import Autoencoder
-from oldfix_diffusion.published import diffusers
 from oldfix_diffusion.train_latent import log_error
 from oldfix_diffusion.train_restorer import charbonnier, on_the_way
-from oldfix_diffusion.walking import make_scheduler, walk
+from oldfix_diffusion.walking import make_scheduler, to_plane, to_tensor, walk
 
 #: Noise levels that a network is trained at.
 LEVELS = 1000
@@ -120,7 +119,7 @@ def interpolated(net: Denoiser, z_found: _Array, squares: _Array, steps: int) ->
 
     def predict(z: _Array, t: float) -> _Array:
         with torch.inference_mode():
-            return _back(net(_there(z), _there(squares), t))
+            return to_plane(net(to_tensor(z), to_tensor(squares), t))
 
     return SAMPLERS["improved"](predict, z_found, steps)
 
@@ -132,25 +131,12 @@ def denoised(scheduler: str) -> Restore:
         channels = z_found.shape[2]
 
         def predict(planes: _Array, t: int) -> _Array:
-            z_t, known = _there(planes).split([channels, planes.shape[2] - channels], dim=1)
+            z_t, known = to_tensor(planes).split([channels, planes.shape[2] - channels], dim=1)
             with torch.inference_mode():
-                return _back(velocity(net, z_t, known, torch.tensor([t])))
+                return to_plane(velocity(net, z_t, known, torch.tensor([t])))
 
         noise = np.random.default_rng(0).standard_normal(z_found.shape, np.float32)
         known = np.concatenate([z_found, squares], axis=2)
         return walk(predict, noise, known, make_scheduler(scheduler, SCHEDULE), steps=steps, seed=0)
 
     return restore
-
-
-def available() -> None:
-    """Raise EnvironmentProblem unless diffusers is there."""
-    diffusers()
-
-
-def _there(plane: _Array) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(plane)).permute(2, 0, 1)[None]
-
-
-def _back(z: Tensor) -> _Array:
-    return np.ascontiguousarray(z[0].permute(1, 2, 0).float().numpy())

@@ -112,29 +112,45 @@ def diffusers() -> Any:
     try:
         return importlib.import_module("diffusers")
     except (ImportError, RuntimeError) as error:
-        raise EnvironmentProblem(
-            f"published diffusion needs diffusers and transformers ({error}); "
-            "run 'pip install oldfix[published]', or choose model = \"auto\""
-        ) from error
+        raise _missing(error) from error
+
+
+def _missing(error: Exception) -> EnvironmentProblem:
+    return EnvironmentProblem(
+        f"published diffusion needs diffusers and transformers ({error}); "
+        "run 'pip install oldfix[published]', or choose model = \"auto\""
+    )
 
 
 def _opened(folder: Path, kinds: Mapping[str, Callable[[Any], Published]]) -> Published:
     """Read a pipeline's folder, without asking any hub."""
-    index = json.loads((folder / "model_index.json").read_text("utf-8"))
+    index = _index(folder)
     kind = index.get("_class_name")
     if kind not in kinds:
         raise WeightsError(f"{folder}: holds a {kind}, where {' or '.join(kinds)} is wanted")
     spare = ("safety_checker", "feature_extractor", "image_encoder", "watermarker")
     unused = {name: None for name in spare if name in index}
+    library = diffusers()
     try:
-        pipeline = getattr(diffusers(), kind).from_pretrained(
+        pipeline = getattr(library, kind).from_pretrained(
             str(folder), local_files_only=True, low_cpu_mem_usage=False, **unused
         )
-    except (OSError, ValueError) as error:
+        net = kinds[kind](pipeline)
+    except ImportError as error:  # diffusers misses transformers only here
+        raise _missing(error) from error
+    except Exception as error:  # it raises whatever it likes on a stranger's folder
         raise WeightsError(f"{folder}: cannot be opened ({error}); copy it again") from error
-    net = kinds[kind](pipeline)
     net.eval()
     return net
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    """What a pipeline's folder says of itself."""
+    file = folder / "model_index.json"
+    try:
+        return dict(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise WeightsError(f"{file}: cannot be read ({error}); copy the folder again") from error
 
 
 def _checked(net: Published, folder: Path, known: int) -> Published:

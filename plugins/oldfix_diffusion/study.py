@@ -35,13 +35,14 @@ from oldfix_diffusion.gaussian import (
     InterpolationTask,
     PairTask,
     Restore,
-    available,
     denoised,
     interpolated,
 )
 from oldfix_diffusion.net import FACTOR, Autoencoder
+from oldfix_diffusion.published import diffusers
 from oldfix_diffusion.squares import squares
 from oldfix_diffusion.train_latent import finished_latent
+from oldfix_diffusion.walking import to_plane, to_tensor
 
 _Array = NDArray[np.float32]
 Row = Mapping[str, Any]
@@ -72,7 +73,7 @@ _RIVALS: Mapping[str, _Rival] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study; its table goes to the output folder and to the standard output."""
     options = _parser().parse_args(arguments)
-    available()
+    diffusers()
     latent = finished_latent(_request(options, "interpolation"))
     trained(options, latent)
     rows = list(measured(options, latent))
@@ -162,11 +163,9 @@ def _restored(
 ) -> _Array:
     """Encode, walk, decode; sides are multiples of the latent's squares."""
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-        x = torch.from_numpy(np.ascontiguousarray(start)).permute(2, 0, 1)[None]
-        z_found = latent.encode(x)[0].permute(1, 2, 0).numpy()
+        z_found = to_plane(latent.encode(to_tensor(start)))
         z = restore(net, z_found, squares(mask), steps)
-        decoded = latent.decode(torch.from_numpy(z).permute(2, 0, 1)[None])
-    return np.asarray(decoded[0].permute(1, 2, 0).clamp(0, 1).numpy(), np.float32)
+        return np.clip(to_plane(latent.decode(to_tensor(z))), 0, 1)
 
 
 def _means(results: Sequence[_Array], asked: Sequence[Sample], seconds: float) -> Row:

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from oldfix.training import PhotoPool, TrainRequest
-from oldfix_diffusion.bank_task import LATENT_WEIGHT, BankTask, filled_banks, train_on_bank
+from oldfix_diffusion.bank_task import (
+    HELD_OUT_SEED,
+    LATENT_WEIGHT,
+    BankTask,
+    filled_banks,
+    train_on_bank,
+)
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.inpainting import HoleBank, make_example
 from oldfix_diffusion.net import FACTOR, Autoencoder
@@ -49,7 +55,7 @@ class InpaintTask(BankTask):
     ) -> None:
         pool, validation = photographs.split()
         cut = HoleBank.drawn(np.random.default_rng([seed, 1]), holes)
-        unseen = HoleBank.drawn(np.random.default_rng([seed, 2]), 64)
+        unseen = HoleBank.drawn(np.random.default_rng(HELD_OUT_SEED), 64)
         makers = partial(make_example, pool, cut), partial(make_example, validation, unseen)
         super().__init__(*filled_banks(makers, latent, count, seed=seed), latent, net)
 

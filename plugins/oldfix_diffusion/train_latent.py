@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from oldfix.training import PhotoPool, TrainRequest, fit, installed, publish, re
 from oldfix_diffusion import CARDS
 from oldfix_diffusion.net import Autoencoder, load_autoencoder
 
+_log = logging.getLogger("oldfix.training")
 NAME = "latent-f4-s"
 _CROP = 96
 
@@ -73,7 +75,9 @@ def finished_latent(request: TrainRequest) -> Autoencoder:
     """The autoencoder trained in the folder beside a run's, if there is one, else the installed."""
     card = CARDS[0]
     beside = request.out.parent / card.id / card.file
-    return load_autoencoder(beside if beside.is_file() else installed(card))
+    file = beside if beside.is_file() else installed(card)
+    _log.info("in the latent of %s", file)
+    return load_autoencoder(file)
 
 
 def log_error(x: Tensor, target: Tensor, *, floor: float = 1e-7) -> Tensor:

@@ -60,12 +60,12 @@ def walk(
     """
     scheduler.set_timesteps(steps)
     generator = torch.Generator().manual_seed(seed)
-    z = _tensor(noise) * float(scheduler.init_noise_sigma)
+    z = to_tensor(noise) * float(scheduler.init_noise_sigma)
     for t in scheduler.timesteps:
-        state = _array(scheduler.scale_model_input(z, t))
+        state = to_plane(scheduler.scale_model_input(z, t))
         predicted = predict(np.concatenate([state, known], axis=2), int(t))
-        z = scheduler.step(_tensor(predicted), t, z, generator=generator).prev_sample
-    return _array(z)
+        z = scheduler.step(to_tensor(predicted), t, z, generator=generator).prev_sample
+    return to_plane(z)
 
 
 def in_windows(
@@ -115,9 +115,11 @@ def grid_of(net: Published) -> int:
     return int(2 ** (len(net.unet.config.block_out_channels) - 1))
 
 
-def _tensor(plane: _Array) -> torch.Tensor:
+def to_tensor(plane: _Array) -> torch.Tensor:
+    """(h, w, C) to (1, C, h, w)."""
     return torch.from_numpy(np.ascontiguousarray(plane)).permute(2, 0, 1)[None]
 
 
-def _array(z: torch.Tensor) -> _Array:
+def to_plane(z: torch.Tensor) -> _Array:
+    """(1, C, h, w) on the CPU to (h, w, C) float32."""
     return np.ascontiguousarray(z[0].permute(1, 2, 0).float().numpy())

@@ -163,6 +163,8 @@ def test_grey_photographs_teach_nothing():
     grey = np.repeat(np.uint8(scene(0)[..., :1] * 255), 3, axis=2)
     mixed = PhotoPool(((*pool(3).groups[0], ("grey.png", grey)),))
     assert colourful(mixed).names == pool(3).names
+    with pytest.raises(UsageError, match="none of the 1 photographs has colours"):
+        colourful(PhotoPool(((("grey.png", grey),),)))
 
 
 # Tiny runs -------------------------------------------------------------------------------------

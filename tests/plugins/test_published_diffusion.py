@@ -18,7 +18,7 @@ import diffusers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from oldfix import DEFECTS, IMAGE, Photo
-from oldfix.errors import OldfixError, PipelineError, WeightsError
+from oldfix.errors import EnvironmentProblem, OldfixError, PipelineError, WeightsError
 from oldfix.pipeline import Pipeline, Step
 from oldfix.registry import discover
 from oldfix.runner import Runner
@@ -339,10 +339,31 @@ def test_wrong_channels_are_refused(tmp_path: Path) -> None:
 def test_damaged_files_are_refused(latent_upscaling: Path, tmp_path: Path) -> None:
     folder = tmp_path / "damaged"
     shutil.copytree(latent_upscaling, folder)
-    for file in (folder / "unet").glob("*.safetensors"):
-        file.unlink()
+    (file,) = (folder / "unet").glob("*.safetensors")
+    file.write_bytes(file.read_bytes()[:-50])
     with pytest.raises(WeightsError, match="cannot be opened"):
         load_upscaling(folder)
+    file.unlink()
+    with pytest.raises(WeightsError, match="cannot be opened"):
+        load_upscaling(folder)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", ""])
+def test_an_index_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text(text)
+    with pytest.raises(WeightsError, match=r"model_index\.json: cannot be read .*copy the folder"):
+        load_upscaling(tmp_path)
+
+
+def test_a_library_that_misses_another_is_told_as_such(
+    latent_upscaling: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise ImportError("requires the transformers library")
+
+    monkeypatch.setattr(diffusers.LDMSuperResolutionPipeline, "from_pretrained", missing)
+    with pytest.raises(EnvironmentProblem, match=r"needs diffusers and transformers .*requires"):
+        load_upscaling(latent_upscaling)
 
 
 def test_names_are_still_names(tmp_path: Path) -> None:
