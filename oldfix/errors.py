@@ -17,7 +17,11 @@ Messages have one form: *where: what, with the value; what to do*.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
+
+#: What a disk or its rights refuse, wherever it happens.
+_REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class OldfixError(Exception):
@@ -77,3 +81,16 @@ class Cancelled(OldfixError):
     """Raised by an observer to stop a run; nothing half-written stays behind."""
 
     exit_code = 130
+
+
+def refused(error: OSError) -> EnvironmentProblem | None:
+    """Return what the machine refuses, a full disk above all, in words; None for all else."""
+    if error.errno not in _REFUSALS:
+        return None
+    where = f"{error.filename}: " if error.filename else ""
+    return EnvironmentProblem(f"{where}{error.strerror}; free some space, or name another folder")
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

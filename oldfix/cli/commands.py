@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import os
 import sys
@@ -13,11 +12,9 @@ import typer
 from typer.core import TyperGroup
 
 from oldfix.cli.console import tell
-from oldfix.errors import EnvironmentProblem, OldfixError
+from oldfix.errors import OldfixError, refused
 
 INTERRUPTED = 130
-#: What a disk or its rights refuse, wherever it happens.
-_REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class Commands(TyperGroup):
@@ -47,8 +44,6 @@ def _guarded(run: Callable[[], Any]) -> int:
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         sys.stderr.close()
         return 0
-    except OSError as error:
-        return _refused(error)
     except Exception as error:  # typer's own errors, and whatever is wrong with oldfix itself
         return _unexpected(error)
     if result == INTERRUPTED:
@@ -56,17 +51,8 @@ def _guarded(run: Callable[[], Any]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _refused(error: OSError) -> int:
-    """Tell what the machine refuses, a full disk above all; the rest is a mistake of our own."""
-    if error.errno not in _REFUSALS or os.environ.get("OLDFIX_DEBUG"):
-        return _unexpected(error)
-    where = f"{error.filename}: " if error.filename else ""
-    tell(f"oldfix: {where}{error.strerror}; free some space, or name another folder")
-    return EnvironmentProblem.exit_code
-
-
 def _unexpected(error: Exception) -> int:
-    """Tell a mistake in the command line's arguments, or one of our own."""
+    """Tell a mistake in the command line's arguments, what the machine refuses, or one of ours."""
     if hasattr(error, "format_message"):  # raised while arguments are parsed
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "oldfix"
@@ -75,6 +61,9 @@ def _unexpected(error: Exception) -> int:
         return int(getattr(error, "exit_code", 2))
     if os.environ.get("OLDFIX_DEBUG"):
         raise error
+    if isinstance(error, OSError) and (refusal := refused(error)) is not None:
+        tell(f"oldfix: {refusal}")
+        return refusal.exit_code
     tell(f"oldfix: {type(error).__name__}: {error}; set OLDFIX_DEBUG=1 for details, and report it")
     return 1
 

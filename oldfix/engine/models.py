@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from oldfix.errors import EnvironmentProblem
+from oldfix.errors import EnvironmentProblem, first_line
 from oldfix.weights.card import WeightsCard
 from oldfix.weights.store import Store
 
@@ -127,9 +127,9 @@ def choose_device(wanted: str) -> torch.device:
         device = torch.device(wanted)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
         raise EnvironmentProblem(
-            f"device '{wanted}': cannot be used ({reason}); run 'oldfix doctor', or use cpu"
+            f"device '{wanted}': cannot be used ({first_line(error)}); run 'oldfix doctor', or use "
+            "cpu"
         ) from error
     return device
 

@@ -11,11 +11,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from oldfix.errors import WeightsError
+from oldfix.errors import WeightsError, first_line
 
 Net = TypeVar("Net", bound=torch.nn.Module)
 #: What reading a file, building what it describes and filling that can raise.
-_UNFIT = (
+UNFIT = (
     OSError,
     SafetensorError,
     AttributeError,
@@ -74,9 +74,9 @@ def load_network(path: Path, build: Callable[..., Net], what: str) -> Net:
         config, state = read_network(path)
         net = build(**config)
         net.load_state_dict(state)
-    except _UNFIT as error:
+    except UNFIT as error:
         raise WeightsError(
-            f"{path}: is not {what} ({_first_line(error)}); get it anew, or train it again"
+            f"{path}: is not {what} ({first_line(error)}); get it anew, or train it again"
         ) from error
     net.eval()
     return net
@@ -102,11 +102,5 @@ def fill_from_checkpoint(
     try:
         net.load_state_dict(pick(torch.load(path, map_location="cpu", weights_only=True)))
     except Exception as error:  # torch raises whatever it likes on a stranger's file
-        raise WeightsError(
-            f"{path}: is not {what} ({_first_line(error)}); pull it again"
-        ) from error
+        raise WeightsError(f"{path}: is not {what} ({first_line(error)}); pull it again") from error
     net.eval()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from oldfix.errors import OldfixError
+from oldfix.errors import EnvironmentProblem, OldfixError, refused
 
 
 def leave_with(study: Callable[[], int]) -> None:
@@ -18,7 +18,7 @@ def leave_with(study: Callable[[], int]) -> None:
     except OldfixError as error:
         sys.stderr.write(f"{error}\n")
         code = error.exit_code
-    except OSError as error:  # a full disk above all
-        sys.stderr.write(f"{error}; free some space, or name another folder with -o\n")
-        code = 3
+    except OSError as error:
+        sys.stderr.write(f"{refused(error) or error}\n")
+        code = EnvironmentProblem.exit_code
     sys.exit(code)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-from oldfix.errors import EnvironmentProblem, UsageError
+from oldfix.errors import EnvironmentProblem, UsageError, first_line
 
 
 @dataclass
@@ -84,10 +84,9 @@ def restore(path: Path, state: State, device: torch.device) -> None:
         state.progress = Progress(**values["progress"])
         torch.set_rng_state(values["rng"])
     except Exception as error:  # torch and pickle raise whatever they stumble over
-        line = (str(error).splitlines() or [type(error).__name__])[0]
         raise UsageError(
-            f"{path}: does not fit this network ({line}); train without --resume, or into "
-            "another folder"
+            f"{path}: does not fit this network ({first_line(error)}); train without --resume, or "
+            "into another folder"
         ) from error
     if device.type == "cuda" and "cuda_rng" in values:
         torch.cuda.set_rng_state(values["cuda_rng"], device)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from safetensors import SafetensorError
 from torch import nn
 
-from oldfix.engine.tensors import read_network
-from oldfix.errors import UsageError
+from oldfix.engine.tensors import UNFIT, read_network
+from oldfix.errors import UsageError, first_line
 from oldfix.weights.card import WeightsCard
 from oldfix.weights.store import Store
 
@@ -46,6 +45,7 @@ def start_from(net: nn.Module, path: Path) -> None:
     """
     try:
         net.load_state_dict(read_network(path)[1])
-    except (RuntimeError, OSError, SafetensorError) as error:
-        line = str(error).splitlines()[0]
-        raise UsageError(f"{path}: does not fit this network ({line}); leave out --init") from error
+    except UNFIT as error:
+        raise UsageError(
+            f"{path}: does not fit this network ({first_line(error)}); leave out --init"
+        ) from error

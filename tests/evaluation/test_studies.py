@@ -23,7 +23,8 @@ def failing(error: Exception) -> Callable[[], int]:
         (lambda: 0, 0, ""),
         (failing(UsageError("--crops 7: must be even")), 2, "--crops 7: must be even"),
         (failing(Cancelled("interrupted")), 130, "interrupted"),
-        (failing(OSError(28, "No space left on device", "gap.md")), 3, "No space left on device"),
+        (failing(OSError(28, "No space", "gap.md")), 3, "gap.md: No space; free some space, or"),
+        (failing(FileNotFoundError(2, "No such file", "a.npy")), 3, "No such file: 'a.npy'"),
     ],
 )
 def test_a_study_ends_with_an_exit_code_and_one_line(
@@ -33,4 +34,5 @@ def test_a_study_ends_with_an_exit_code_and_one_line(
         leave_with(study)
     assert left.value.code == code
     lines = capsys.readouterr().err.splitlines()
+    assert ("free some space" in "".join(lines)) == ("No space" in told)
     assert told in "".join(lines) and len(lines) == (told != "")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from oldfix.errors import UsageError
+from oldfix.errors import UsageError, first_line
 from oldfix.evaluation.rows import Row, Skipped
 from oldfix.evaluation.samples import Sample
 from oldfix.keys import resolve
@@ -198,8 +198,7 @@ def _row(rival: _Rival, rivals: Rivals, device: str) -> Row | Skipped:
         method = _opened(rival.opener, files, device)
         method(np.zeros((32, 32, 3), np.float32))  # the tensors of another network fail here
     except Exception as error:  # whatever a stranger's file brings
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        return Skipped(rival.name, f"{files[0].name} cannot be opened ({first})")
+        return Skipped(rival.name, f"{files[0].name} cannot be opened ({first_line(error)})")
 
     def run(sample: Sample) -> Any:
         beyond = sample.unclipped if rival.unclipped else None
