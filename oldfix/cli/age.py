@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from oldfix.keys import Image
     from oldfix.photo import Photo
 
+#: What ``--truth`` writes beside the picture, by the end of its name.
+_TRUTHS = ("target.png", "defects.png", "steps.json")
 Recipe = Annotated[str, typer.Option(metavar="NAME|FILE", help="What happens to the photograph.")]
 Truth = Annotated[
     bool,
@@ -63,13 +66,15 @@ def _age_one(
     from oldfix.files import check_writable, read_photo, write_photo
     from oldfix.keys import IMAGE
 
-    check_writable(target, source=str(source), overwrite=overwrite)
+    beside = {name: target.with_name(f"{target.stem}.{name}") for name in _TRUTHS if truth}
+    for path in (target, *beside.values()):
+        check_writable(path, source=str(source), overwrite=overwrite)
     photo = read_photo(source)
     aged = age_image(photo[IMAGE], rng=np.random.default_rng(seed), recipe=recipe)
     photo = photo.with_meta(replace(photo.meta, grey=photo.meta.grey and _is_grey(aged.image)))
     write_photo(photo.put(IMAGE, aged.image), target, overwrite=overwrite)
     if truth:
-        _write_truth(photo, aged, target, {"recipe": recipe, "seed": seed}, overwrite=overwrite)
+        _write_truth(photo, aged, beside, {"recipe": recipe, "seed": seed}, overwrite=overwrite)
 
 
 def _is_grey(image: Image) -> bool:
@@ -78,7 +83,12 @@ def _is_grey(image: Image) -> bool:
 
 
 def _write_truth(
-    photo: Photo, aged: Aged, target: Path, facts: dict[str, Any], *, overwrite: bool
+    photo: Photo,
+    aged: Aged,
+    beside: Mapping[str, Path],
+    facts: Mapping[str, Any],
+    *,
+    overwrite: bool,
 ) -> None:
     import json
 
@@ -86,11 +96,8 @@ def _write_truth(
     from oldfix.keys import IMAGE
     from oldfix.photo import Photo
 
-    def beside(name: str) -> Path:
-        return target.with_name(f"{target.stem}.{name}")
-
-    write_photo(photo.put(IMAGE, aged.target), beside("target.png"), overwrite=overwrite)
+    write_photo(photo.put(IMAGE, aged.target), beside["target.png"], overwrite=overwrite)
     mask = Photo.from_array(aged.defects)
-    write_photo(mask, beside("defects.png"), overwrite=overwrite)
+    write_photo(mask, beside["defects.png"], overwrite=overwrite)
     text = json.dumps({**facts, "steps": aged.steps}, indent=2) + "\n"
-    write_text(beside("steps.json"), text, overwrite=overwrite)
+    write_text(beside["steps.json"], text, overwrite=overwrite)

@@ -25,8 +25,11 @@ def name_outputs(
         word: what is put into names beside inputs.
 
     Raises:
-        UsageError: one file for several photographs, two results of one name, or no such format.
+        UsageError: one file for several photographs, two results of one name, no such format, or
+            a file where a folder should be.
     """
+    if output is not None:
+        _refuse_file_as_folder(output)
     suffix = parse_format(format).suffixes[0] if format else ""
     if output is not None and _means_file(output):
         if len(found) > 1:
@@ -44,6 +47,13 @@ def steps_folder(target: Path) -> Path:
 
 def _means_file(output: Path) -> bool:
     return output.suffix.lower() in SUFFIXES and not output.is_dir()
+
+
+def _refuse_file_as_folder(output: Path) -> None:
+    parents = output.parents if _means_file(output) else (output, *output.parents)
+    there = next(path for path in parents if path.exists())
+    if not there.is_dir():
+        raise UsageError(f"-o {output}: {there} is a file; name a folder, or one not there yet")
 
 
 def _target(one: Found, output: Path | None, suffix: str, word: str) -> Path:

@@ -184,6 +184,8 @@ def _read(name_or_path: str | Path) -> tuple[str, str]:
             file = resources.files(__package__) / "recipes" / f"{name}.toml"
             return file.read_text(encoding="utf-8"), f"recipe {name}"
         cure = did_you_mean(name, recipe_names()) or f"; there are: {', '.join(recipe_names())}"
+        if Path(name).exists():
+            cure = "; the name of a recipe's file ends in .toml"
         raise UsageError(f"recipe {name}: there is none of this name{cure}")
     try:
         return Path(name).read_text(encoding="utf-8"), name

@@ -93,8 +93,9 @@ def _sample(task: Task, shown: Shown, allowed: frozenset[str], data: Path, seed:
         )
     name = found[min(shown.number, len(found) - 1)]
     # A colour set takes references from other photographs: it needs one more.
-    near = (path.relative_to(data).as_posix() for path in sorted(data.glob(shown.pattern)))
-    both = (name, *(other for other in near if other != name))[:2]
+    near = pick_files(every.model_copy(update={"first": 0, "every": ()}), data)
+    others = (other for path in near if (other := path.relative_to(data).as_posix()) != name)
+    both = (name, *others)[:2]
     pair = {"patterns": both, "first": 0, "every": (), "count": len(both)}
     return next(samples(every.model_copy(update=pair), data, seed))
 

@@ -48,8 +48,11 @@ def faces(  # noqa: PLR0913 (a command's options)
     with Runner(device=device) as runner:
         for path in photos:
             try:
+                written = None
                 for written in write_pairs(runner, plan, read_photo(path), out, size, overwrite):
                     typer.echo(written)
+                if written is None:
+                    typer.echo(f"{path}: no face was found", err=True)
             except PhotoError as error:
                 typer.echo(f"oldfix: {error}", err=True)
                 failed = True

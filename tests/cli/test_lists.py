@@ -202,6 +202,10 @@ class TestAge:
             "a.aged.steps.json",
         }
         assert json.loads((album / "a.aged.steps.json").read_text())["recipe"] == "scratches"
+        (album / "a.aged.png").unlink()
+        again = cli("age", album / "a.png", "--truth")
+        assert "a.aged.target.png: exists already" in again.stderr
+        assert not (album / "a.aged.png").exists()
 
     def test_bad_ones_among_good_ones(self, cli: Cli, album: Path) -> None:
         result = cli("age", album / "gone.jpg", album / "a.png")

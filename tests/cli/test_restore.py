@@ -182,9 +182,13 @@ def test_the_input_is_never_replaced(cli: Cli, album: Path) -> None:
 
 def test_folder_that_cannot_be_written(cli: Cli, album: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    result = cli("restore", album / "a.png", "-o", tmp_path / "file" / "out")
-    assert result.exit_code == 4
-    assert "cannot be written" in result.stderr
+    for output in ("file", "file/out", "file/out.png"):
+        result = cli("restore", album / "a.png", "-o", tmp_path / output)
+        assert result.exit_code == 2
+        assert result.stderr.strip().endswith(
+            f"-o {tmp_path / output}: {tmp_path / 'file'} is a file; name a folder, or one not "
+            "there yet"
+        )
 
 
 def test_json_has_one_row_for_each(cli: Cli, album: Path) -> None:

@@ -136,6 +136,9 @@ def test_a_name_that_does_not_exist():
 
 
 def test_files_that_cannot_be_used(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"notes\.txt: .* file ends in \.toml"):
+        load_recipe(tmp_path / "notes.txt")
     with pytest.raises(UsageError, match=r"gone\.toml: cannot be read \(No such file"):
         load_recipe(tmp_path / "gone.toml")
     (tmp_path / "bad.toml").write_text("name = [", encoding="utf-8")

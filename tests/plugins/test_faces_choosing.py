@@ -78,6 +78,16 @@ def test_the_faces_of_a_photograph_are_written_side_by_side(tmp_path: Path) -> N
         assert written.size == (194, 96)
 
 
+def test_the_command_tells_of_a_photograph_without_faces(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from oldfix.cli.app import build_app
+
+    Image.new("RGB", (64, 64), "grey").save(tmp_path / "wall.png")
+    done = CliRunner().invoke(build_app(), ["faces", str(tmp_path / "wall.png"), "--device", "cpu"])
+    assert done.exit_code == 0 and "wall.png: no face was found" in done.stderr
+
+
 def test_the_command_tells_what_failed_and_goes_on(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
