@@ -125,7 +125,7 @@ def _missing(error: Exception) -> EnvironmentProblem:
 def _opened(folder: Path, kinds: Mapping[str, Callable[[Any], Published]]) -> Published:
     """Read a pipeline's folder, without asking any hub."""
     index = _index(folder)
-    kind = index.get("_class_name")
+    kind = str(index.get("_class_name"))
     if kind not in kinds:
         raise WeightsError(f"{folder}: holds a {kind}, where {' or '.join(kinds)} is wanted")
     spare = ("safety_checker", "feature_extractor", "image_encoder", "watermarker")
