@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oldfix.training import TrainRequest, judged_by, publish, read_recipe, start_from
+from oldfix.training import TrainRequest, judged_by, publish, read_recipe, stacked, start_from
 from oldfix_triplet.discriminators import OWN, PatchDiscriminator
 from oldfix_triplet.examples import Domains, held_pairs, held_real
 from oldfix_triplet.gap import domain_accuracy
@@ -21,6 +22,9 @@ from oldfix_triplet.vae import Vae, VaePair, start_from_principal
 
 NAME = "triplet-vae-s"
 _HELD = 96
+#: The head start of the discriminator of latents: crops of each domain, steps, batch, and rate.
+_CODES, _HEAD_STEPS, _HEAD_BATCH, _HEAD_RATE = 384, 200, 16, 1e-3
+_log = logging.getLogger("oldfix.training")
 Figures = dict[str, float | Tensor]
 
 
@@ -136,6 +140,33 @@ class VaeTask:
         return {"score": (told_x + told_y) / 2 - 10 * max(0.0, gap - 0.5), **figures}
 
 
+def head_start(game: VaeGame, task: VaeTask, *, seed: int) -> None:
+    """Let the discriminator of latents learn alone, on codes made once.
+
+    It would learn too little while the autoencoders are trained: a step of theirs costs a hundred
+    of its own, and one that guesses pushes nowhere.
+
+    Args:
+        game: its discriminator is trained, in place.
+        task: makes the examples.
+        seed: of the examples and of the batches.
+    """
+    _log.info("making %d examples, for the discriminator of latents alone", _CODES)
+    found, judge = game.pair.found, game.latent_judge
+    device = next(judge.parameters()).device
+    drawn = stacked(task.sample(np.random.default_rng([seed, 9, i])) for i in range(_CODES))
+    with torch.no_grad():
+        z_r, z_x = (codes(found, part, device) for part in drawn[:2])
+    draw = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(judge.parameters(), _HEAD_RATE)
+    for _ in range(_HEAD_STEPS):
+        real, made = torch.randint(_CODES, (2, _HEAD_BATCH), generator=draw)
+        _, caught = game.confused(z_r[real].to(device), z_x[made].to(device))
+        optimizer.zero_grad()
+        caught.backward()
+        optimizer.step()
+
+
 def codes(vae: Vae, pictures: Tensor, device: torch.device) -> Tensor:
     """The posterior means of (N, 3, H, W) pictures, on the CPU."""
     return torch.cat([vae.encode(part.to(device)).cpu() for part in pictures.split(16)])
@@ -170,6 +201,8 @@ def train(request: TrainRequest) -> Path:
         apart = replace(request, minutes=minutes)
     task = VaeTask(domains, game, apart=True)
     before = measured(task, game.to(request.device))
+    if not (request.resume and (recipe.part(apart, "apart").out / "checkpoint.pt").is_file()):
+        head_start(game, task, seed=request.seed)
     game = trained(game, task, recipe, apart, "apart")
     after = measured(task, game)
     figures = {f"before_{k}": v for k, v in before.items()} | {

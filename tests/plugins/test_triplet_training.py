@@ -204,6 +204,8 @@ def test_a_stopped_training_goes_on_in_its_phase(
     from PIL import Image
 
     monkeypatch.setattr("oldfix_triplet.train_vae._HELD", 8)
+    monkeypatch.setattr("oldfix_triplet.train_vae._CODES", 4)
+    monkeypatch.setattr("oldfix_triplet.train_vae._HEAD_STEPS", 5)
     (tmp_path / "photos").mkdir()
     for name, image in pool().groups[0]:
         Image.fromarray(image).save(tmp_path / "photos" / f"{name}.png")
@@ -359,6 +361,32 @@ def test_training_leaves_files_that_load_and_can_be_started_from(
         run("wrong", train_mapping.train, init=pair)
 
 
+def test_the_discriminator_of_latents_learns_alone_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oldfix_triplet.train_vae._HELD", 8)
+    torch.manual_seed(0)
+    task = tiny_task("apart")
+    game = task.net
+    pair = {name: value.clone() for name, value in game.pair.named_parameters()}
+    real, made = torch.rand(8, 3, 48, 48) * 0.2 + 0.7, torch.rand(8, 3, 48, 48) * 0.2
+    samples = [
+        tuple(x.permute(1, 2, 0).numpy() for x in (r, m, m))
+        for r, m in zip(real, made, strict=True)
+    ]
+    monkeypatch.setattr(task, "sample", lambda rng: samples[int(rng.integers(8))])
+
+    def caught() -> float:
+        with torch.no_grad():
+            return float(
+                game.confused(game.pair.found.encode(real), game.pair.found.encode(made))[1]
+            )
+
+    before = caught()
+    train_vae.head_start(game, task, seed=0)
+    assert caught() < 0.1 < before
+    for name, value in game.pair.named_parameters():
+        torch.testing.assert_close(value, pair[name], rtol=0, atol=0)
+
+
 @pytest.mark.parametrize(("init", "share"), [(None, 0.5), ("given", 1.0)])
 def test_the_latent_game_has_all_the_time_where_autoencoders_are_given(
     init: str | None, share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -372,6 +400,8 @@ def test_the_latent_game_has_all_the_time_where_autoencoders_are_given(
 
     monkeypatch.setattr("oldfix_triplet.phases.fit", fit)
     monkeypatch.setattr("oldfix_triplet.train_vae._HELD", 8)
+    monkeypatch.setattr("oldfix_triplet.train_vae._CODES", 4)
+    monkeypatch.setattr("oldfix_triplet.train_vae._HEAD_STEPS", 5)
     monkeypatch.setattr("oldfix_triplet.train_vae.Domains.read", lambda data: Domains(pool()))
     path = None
     if init:
