@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+#: Channels of one head of attention.
+_HEAD = 32
+
 
 class DenseBlock(nn.Module):  # type: ignore[misc]
     """Residual dense block (Zhang et al., CVPR 2018): dense 3x3 layers, 1x1 fusion, shortcut.
@@ -33,11 +36,11 @@ class DenseBlock(nn.Module):  # type: ignore[misc]
 
 
 class Attention(nn.Module):  # type: ignore[misc]
-    """Self-attention over all places, as a residual."""
+    """Self-attention over all places, as a residual, in heads of 32 channels."""
 
-    def __init__(self, channels: int, head: int = 32) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.heads = max(1, channels // head)
+        self.heads = max(1, channels // _HEAD)
         self.norm = nn.LayerNorm(channels)
         self.inward = nn.Linear(channels, 3 * channels)
         self.outward = nn.Linear(channels, channels)

@@ -14,6 +14,10 @@ from torch.nn import functional
 
 #: Largest |a*| or |b*| that has bins, in units of chroma.
 LIMIT = 1.1
+#: Deviation of the Gaussian kernel, in units of chroma.
+_DEVIATION = 0.01 * LIMIT
+#: Side of the squares that one place of the guidance stands for, in pixels.
+_SQUARE = 8
 
 
 class ColourHistogram(nn.Module):  # type: ignore[misc]
@@ -21,14 +25,13 @@ class ColourHistogram(nn.Module):  # type: ignore[misc]
 
     Args:
         bins: of each channel.
-        deviation: of the Gaussian kernel, as a part of `LIMIT`.
     """
 
-    def __init__(self, bins: int = 256, deviation: float = 0.01) -> None:
+    def __init__(self, bins: int = 256) -> None:
         super().__init__()
         self.bins = bins
         self.width = 2 * LIMIT / bins
-        self.deviation = deviation * LIMIT
+        self.deviation = _DEVIATION
         centres = -LIMIT + self.width * (torch.arange(bins) + 0.5)
         self.register_buffer("centres", centres, persistent=False)
 
@@ -64,6 +67,6 @@ class ColourHistogram(nn.Module):  # type: ignore[misc]
         return summed / summed.sum(dim=2, keepdim=True).clamp_min(1e-6)
 
 
-def pooled(planes: Tensor, factor: int = 8) -> Tensor:
-    """Average (N, C, H, W) planes over squares of ``factor`` pixels."""
-    return functional.avg_pool2d(planes.float(), factor)
+def pooled(planes: Tensor) -> Tensor:
+    """Average (N, C, H, W) planes over squares: (N, C, H/8, W/8) float32."""
+    return functional.avg_pool2d(planes.float(), _SQUARE)

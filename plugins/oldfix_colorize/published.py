@@ -28,7 +28,8 @@ MULTILEVEL: dict[str, Any] = {
     "growth": 64,
 }
 _LAYERS_UP = (8, 12, 6, 4)
-_STEM = 64
+#: Channels of the stem, and channels that a dense layer adds.
+_STEM, _GROWTH = 64, 32
 
 
 class PikFixPublished(nn.Module):  # type: ignore[misc]
@@ -70,7 +71,6 @@ class DenseUnet(nn.Module):  # type: ignore[misc]
         dropout: of the dense layers.
         guided: channels of the guidance that is joined after each level; with it the last level
             is halved too, as in the published colorization, without it not, as in the restoration.
-        growth: channels that a dense layer adds.
     """
 
     def __init__(
@@ -80,15 +80,14 @@ class DenseUnet(nn.Module):  # type: ignore[misc]
         dropout: float = 0.5,
         *,
         guided: int = 0,
-        growth: int = 32,
     ) -> None:
         super().__init__()
         self.stem = nn.Conv2d(1, _STEM, 7, padding=3, bias=False)
         self.levels, self.transitions, self.fusions = (nn.ModuleList() for _ in range(3))
         width, skips = _STEM, [_STEM]
         for number, count in enumerate(layers):
-            self.levels.append(DenseLevel(width, growth, count, dropout))
-            width += count * growth
+            self.levels.append(DenseLevel(width, _GROWTH, count, dropout))
+            width += count * _GROWTH
             skips.append(width)
             if guided or number + 1 < len(layers):
                 self.transitions.append(nn.Conv2d(width, width // 2, 1, bias=False))

@@ -21,6 +21,9 @@ from oldfix_colorize.samples import DAMAGE, Views, colourful, luminance_of
 _VALIDATED = 64
 _PRIOR_SAMPLES = 200
 _BATCH = 16
+#: Share of an even distribution that is mixed into that of the colours, before rare ones are
+#: weighted up: unmixed, a colour that is hardly ever there would outweigh all others.
+_EVEN = 0.9
 Figures = dict[str, float | Tensor]
 
 
@@ -184,12 +187,12 @@ class ColourTask:
             loss = loss + weights.adversarial * fooling + caught
         return loss, 100 * error.detach().square().sum(1).sqrt().mean()
 
-    def rarities(self, rng: np.random.Generator, share: float = 0.9) -> Tensor:
+    def rarities(self, rng: np.random.Generator) -> Tensor:
         """Return the weight of each colour bin: rare ones count more, 1 on average."""
         (chroma,) = stacked((self.views.draw(rng).chroma,) for _ in range(_PRIOR_SAMPLES))
         classes = system_of(self.net).colorization.classes(functional.avg_pool2d(chroma, 8))
         frequency = classes.mean(dim=(0, 2, 3))
-        weight = 1 / ((1 - share) * frequency + share / len(frequency))
+        weight = 1 / ((1 - _EVEN) * frequency + _EVEN / len(frequency))
         return weight / (weight * frequency).sum()
 
     def validate(self, net: nn.Module) -> Mapping[str, float]:

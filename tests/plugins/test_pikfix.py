@@ -17,7 +17,7 @@ from oldfix_colorize import similarity
 from oldfix_colorize.colorization import Colorization, colour_bins
 from oldfix_colorize.histogram import LIMIT, ColourHistogram
 from oldfix_colorize.net import PikFix, tiny
-from oldfix_colorize.published import MULTILEVEL, PikFixPublished
+from oldfix_colorize.published import PikFixPublished
 from oldfix_colorize.resnet import ResNetPyramid
 from oldfix_colorize.restoration import Restoration
 from oldfix_colorize.similarity import Similarity, unit, warp
@@ -222,9 +222,9 @@ def test_published_system_takes_and_gives_the_sizes_of_the_paper(published):
 
 def test_multilevel_restoration_of_the_papers_kind():
     with torch.device("meta"):
-        net = Restoration(**MULTILEVEL)
-    assert count_parameters(net) == 65_705_729
-    assert net(torch.zeros(1, 1, 32, 48, device="meta")).shape == (1, 1, 32, 48)
+        net = PikFixPublished(multilevel=True)
+    assert count_parameters(net.restoration) == 65_705_729
+    assert net(torch.zeros(1, 1, 32, 64, device="meta")).shape == (1, 2, 32, 64)
 
 
 def test_small_system_fits_into_its_budget():
