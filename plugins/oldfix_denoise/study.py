@@ -125,6 +125,8 @@ def trained(name: str, recipe: str, options: argparse.Namespace) -> Row:
 
     Figures are mean PSNR in dB over held-out crops: white noise of three strengths, film, camera.
     """
+    import torch
+
     from oldfix import read_network
     from oldfix.training import TrainRequest
     from oldfix_denoise.train import train_network
@@ -138,6 +140,7 @@ def trained(name: str, recipe: str, options: argparse.Namespace) -> Row:
         workers=options.workers,
         recipe=recipe,
     )
+    torch.manual_seed(options.seed)  # what a network begins with must not hang on those before it
     path = train_network(name, request, options.steps)
     parameters = sum(tensor.numel() for tensor in read_network(path)[1].values())
     figures = json.loads(path.with_suffix(".json").read_text("utf-8"))["figures"]
