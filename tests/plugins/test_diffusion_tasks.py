@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import torch
 from PIL import Image as Pillow
 
 from oldfix import write_network
-from oldfix.training import PhotoPool
+from oldfix.training import PhotoPool, TrainRequest
 from oldfix_diffusion.bank import Bank
+from oldfix_diffusion.bank_task import train_on_bank
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.inpainting import HoleBank, make_example as make_holes
 from oldfix_diffusion.net import load_autoencoder, tiny_autoencoder
@@ -90,6 +92,28 @@ def test_a_bank_holds_what_the_autoencoder_makes_of_its_examples() -> None:
     np.testing.assert_allclose(kept.numpy() / 255, target, atol=0.51 / 255)
     sizes = [len(batch[0]) for batch in bank.batches(2)]
     assert sizes == [2, 1]
+
+
+def test_what_is_made_before_the_time_box_begins_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number, picture in enumerate(pool().groups[0]):
+        Pillow.fromarray(picture[1]).save(tmp_path / f"{number}.png")
+    latent, beside = (
+        tiny_autoencoder(),
+        tmp_path / "runs" / "latent-f4-s" / "latent-f4-s.safetensors",
+    )
+    beside.parent.mkdir(parents=True)
+    write_network(beside, latent, config=latent.config)
+    out = tmp_path / "runs" / "upscaler-s"
+    request = TrainRequest((tmp_path,), out, minutes=1e-4, workers=0)
+    with caplog.at_level("INFO", "oldfix.training"):
+        train_on_bank(request, "upscaler-s", partial(UpscaleTask, count=4), known=1)
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0] == f"in the latent of {beside}"
+    assert said[1] == "making 8 examples, which is not part of the time box"
+    assert re.fullmatch(r"made them in \d+ s; the time box begins", said[2])
+    assert said[3].startswith("step ")
 
 
 # --- losses ---------------------------------------------------------------------------------
