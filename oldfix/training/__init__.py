@@ -14,6 +14,7 @@ Nothing here prints; figures go into CSV files in the output folder and to the l
 from oldfix.training.adversarial import judged_by
 from oldfix.training.companion import best_installed, installed, installed_network, start_from
 from oldfix.training.loop import fit
+from oldfix.training.losses import charbonnier
 from oldfix.training.pack import pack
 from oldfix.training.pool import PhotoPool
 from oldfix.training.publish import publish
@@ -29,6 +30,7 @@ __all__ = [
     "TrainRequest",
     "TrainingRecipe",
     "best_installed",
+    "charbonnier",
     "fit",
     "installed",
     "installed_network",

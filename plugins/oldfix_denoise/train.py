@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from oldfix import between
 from oldfix.degrade.noise import gaussian_noise
-from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
+from oldfix.training import PhotoPool, TrainRequest, charbonnier, fit, publish, read_recipe
 from oldfix_denoise.baselines import BASELINES
 from oldfix_denoise.examples import SHARES, make_pair
 from oldfix_denoise.net import PixelDenoiser
@@ -69,15 +69,8 @@ def train_network(name: str, request: TrainRequest, steps: int | None = None) ->
     return publish(task.net, request, name, recipe=recipe, figures=figures, photographs=pool)
 
 
-def charbonnier(error: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """Return ``sqrt(error^2 + epsilon^2)``, the loss of arXiv 2305.04457.
-
-    Its epsilon could not be verified; 1e-3 is the usual one.
-    """
-    return (error.square() + epsilon**2).sqrt()
-
-
-#: What an error costs, by the names of the recipes' phases.
+#: What an error costs, by the names of the recipes' phases. The epsilon of arXiv 2305.04457 could
+#: not be verified; it is the usual one.
 LOSSES: Mapping[str, Loss] = {"charbonnier": charbonnier, "l2": torch.square}
 
 

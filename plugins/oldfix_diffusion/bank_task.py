@@ -22,8 +22,6 @@ from oldfix_diffusion.train_latent import finished_latent
 from oldfix_diffusion.train_restorer import channel_worth
 
 _log = logging.getLogger("oldfix.training")
-#: Weight of the latent's loss beside that of the finished picture.
-LATENT_WEIGHT = 0.1
 #: Seed of held-out examples, beyond those of any training.
 HELD_OUT_SEED = 2**31
 

@@ -19,12 +19,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from oldfix import SAMPLERS
+from oldfix.training import charbonnier
 from oldfix_diffusion.bank import Bank
 from oldfix_diffusion.bank_task import BankTask
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.net import Autoencoder
 from oldfix_diffusion.train_latent import log_error
-from oldfix_diffusion.train_restorer import charbonnier, on_the_way
+from oldfix_diffusion.train_restorer import on_the_way
 from oldfix_diffusion.walking import make_scheduler, to_plane, to_tensor, walk
 
 #: Noise levels that a network is trained at.

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oldfix.training import PhotoPool, TrainRequest
+from oldfix.training import PhotoPool, TrainRequest, charbonnier
 from oldfix_diffusion.bank_task import (
     HELD_OUT_SEED,
-    LATENT_WEIGHT,
     BankTask,
     filled_banks,
     train_on_bank,
@@ -21,7 +20,7 @@ from oldfix_diffusion.bank_task import (
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.inpainting import HoleBank, make_example
 from oldfix_diffusion.net import FACTOR, Autoencoder
-from oldfix_diffusion.train_restorer import charbonnier, on_the_way
+from oldfix_diffusion.train_restorer import LATENT_WEIGHT, on_the_way
 
 NAME = "inpainter-s"
 

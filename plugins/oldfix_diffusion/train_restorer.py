@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oldfix import between
-from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe, stacked
+from oldfix.training import PhotoPool, TrainRequest, charbonnier, fit, publish, read_recipe, stacked
 from oldfix_diffusion.examples import make_example
 from oldfix_diffusion.net import Autoencoder
 from oldfix_diffusion.restorer import Restorer, holes_of
@@ -27,7 +27,7 @@ from oldfix_diffusion.waking import started
 
 NAME = "restorer-s"
 #: Weight of the latent's loss beside that of the finished picture.
-_LATENT_WEIGHT = 0.1
+LATENT_WEIGHT = 0.1
 
 
 def train(request: TrainRequest) -> Path:
@@ -174,7 +174,7 @@ class JointTask(HeadTask):
         restored = self.latent.decode(z[:half])
         finished = net.detail(aged[:half], restored, mask[:half])
         loss, figures = finished_loss(finished, target[:half], mask[:half])
-        return loss + _LATENT_WEIGHT * errors.mean(), {**figures, "latent": errors.detach().mean()}
+        return loss + LATENT_WEIGHT * errors.mean(), {**figures, "latent": errors.detach().mean()}
 
 
 #: The phases that a recipe may have.
@@ -222,11 +222,6 @@ def finished_loss(
     final = ((1 + mask) * charbonnier(finished - target)).mean()
     errors = log_error(finished, target, floor=1e-5).mean()
     return final + 0.03 * errors, {"final": final.detach(), "psnr": -10 * errors.detach()}
-
-
-def charbonnier(error: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """Return ``sqrt(error^2 + epsilon^2)``."""
-    return (error.square() + epsilon**2).sqrt()
 
 
 def channel_worth(latent: Autoencoder) -> Tensor:

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from oldfix.training import PhotoPool, TrainRequest
-from oldfix_diffusion.bank_task import LATENT_WEIGHT, BankTask, filled_banks, train_on_bank
+from oldfix.training import PhotoPool, TrainRequest, charbonnier
+from oldfix_diffusion.bank_task import BankTask, filled_banks, train_on_bank
 from oldfix_diffusion.denoiser import Denoiser
 from oldfix_diffusion.net import Autoencoder
 from oldfix_diffusion.train_latent import log_error
-from oldfix_diffusion.train_restorer import charbonnier, on_the_way
+from oldfix_diffusion.train_restorer import LATENT_WEIGHT, on_the_way
 from oldfix_diffusion.upscaling import FACTORS, make_example
 
 NAME = "upscaler-s"

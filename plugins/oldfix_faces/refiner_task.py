@@ -15,7 +15,7 @@ from torch import Tensor
 
 from oldfix.degrade import age
 from oldfix.evaluation.metrics import psnr
-from oldfix.training import PhotoPool
+from oldfix.training import PhotoPool, charbonnier
 from oldfix_faces.refiner_net import FaceRefiner
 
 Array = NDArray[np.float32]
@@ -92,7 +92,7 @@ class RefinerTask:
             *sides, image = (output.float() for output in self.outputs(net, damaged))
         error = image - wanted
         decibels = 10 * (error.square().mean(dim=(1, 2, 3)) + 1e-5).log10().mean()
-        pixels = charbonnier(error)
+        pixels = charbonnier(error).mean()
         total = pixels + 0.5 * gradient_loss(image, wanted) + _DECIBELS[self.part] * decibels
         pyramid = sum(
             (F.l1_loss(side, F.adaptive_avg_pool2d(wanted, side.shape[-1])) for side in sides),
@@ -174,11 +174,6 @@ def displaced(rng: np.random.Generator, face: NDArray[np.uint8], size: int) -> A
 def to_bytes(image: Array) -> NDArray[np.uint8]:
     """Round [0, 1] to 8 bits."""
     return np.round(image * 255).astype(np.uint8)
-
-
-def charbonnier(difference: Tensor) -> Tensor:
-    """Mean of sqrt(d^2 + 0.001^2): an L1 that is smooth at zero."""
-    return torch.sqrt(difference.square() + 1e-6).mean()
 
 
 def gradient_loss(image: Tensor, target: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from oldfix.training import (
 from oldfix_faces.refiner_net import FaceRefiner, load
 from oldfix_faces.refiner_task import Pair, RefinerTask, measured, read_faces, to_bytes
 
+_log = logging.getLogger("oldfix.training")
 #: The stage that restores whole photographs before their faces are refined.
 _BEFORE = "restore-diffusion"
 #: Restored faces that are made once, what part of the examples they are, and their seed.
@@ -84,6 +86,7 @@ class RestoredTask(RefinerTask):
 
     def __init__(self, pool: PhotoPool, net: FaceRefiner, examples: int = _EXAMPLES) -> None:
         super().__init__(pool, net, part="finish")
+        _log.info("restoring %d faces, which is not part of the time box", examples)
         rng = np.random.default_rng(_SEED)
         self.restored = restored([super(RestoredTask, self).sample(rng) for _ in range(examples)])
         self.held_restored = restored(self.held)
