@@ -30,7 +30,7 @@ _SIDE, _SIDE_ALONE = 192, 160
 #: Sides that the network takes are multiples of this.
 _GRID = 16
 #: Strength of colours that no reference vouches for, before any is doubted. The mean over what
-#: could be there is paler than any of it; on BSDS this brings colourfulness from a half to two
+#: could be there is paler than any of it; this brings colourfulness from a half to two
 #: thirds of the truth's, and still nearer to it than grey.
 _UNVOUCHED = 1.2
 #: Mean chroma of a reference that counts as grey.
