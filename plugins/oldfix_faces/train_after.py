@@ -28,6 +28,8 @@ _log = logging.getLogger("oldfix.training")
 _BEFORE = "restore-diffusion"
 #: Restored faces that are made once, what part of the examples they are, and their seed.
 _EXAMPLES, _SHARE, _SEED = 1000, 0.5, 1
+#: How far the trained weights are moved back towards those they started from.
+_BACK = 0.5
 
 
 def train_after_restoring(request: TrainRequest, recipe: TrainingRecipe, name: str) -> Path:
@@ -50,7 +52,12 @@ def train_after_restoring(request: TrainRequest, recipe: TrainingRecipe, name: s
     net.detail.requires_grad_(True)
     task = RestoredTask(pool, net)
     settings = recipe.phases["after"].settings
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    _log.info("before training: %s", dict(task.validate(net)))
     best = fit(task, settings, replace(recipe.part(request, "after"), init=None))
+    assert isinstance(best, FaceRefiner)
+    _log.info("after training: %s", dict(task.validate(best)))
+    move_back(best, before)
     figures = {**task.validate(best), "without gfpgan": task.without_gfpgan(best)}
     return publish(best, request, name, recipe=recipe, figures=figures, photographs=pool)
 
@@ -66,6 +73,23 @@ def under_head(gfpgan: FaceRefiner, headed: FaceRefiner) -> FaceRefiner:
         entry[:, entry.shape[1] // 2 :] = 0  # the planes of the coarse correction
     net.eval()
     return net
+
+
+def move_back(net: FaceRefiner, before: Mapping[str, torch.Tensor], share: float = _BACK) -> None:
+    """Move a network's weights back towards those that its training started from.
+
+    Half-way between the two a network keeps most of what either does best (Wortsman et al.,
+    "Robust fine-tuning of zero-shot models", CVPR 2022).
+
+    Args:
+        net: changed in place.
+        before: the state it started from.
+        share: of the way back.
+    """
+    with torch.no_grad():
+        for name, value in net.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(before[name].to(value), share)
 
 
 def restored(pairs: Iterable[Pair]) -> list[Pair]:

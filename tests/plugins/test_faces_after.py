@@ -12,7 +12,7 @@ from oldfix.training import PhotoPool, TrainRequest, read_recipe
 from oldfix_faces import train, train_after
 from oldfix_faces.refiner_net import FaceRefiner, tiny, tiny_published
 from oldfix_faces.refiner_task import Pair
-from oldfix_faces.train_after import RestoredTask, under_head
+from oldfix_faces.train_after import RestoredTask, move_back, under_head
 
 
 def faces(*, requires_grad: bool = False) -> torch.Tensor:
@@ -57,6 +57,17 @@ def test_a_painted_face_reaches_the_head_as_a_correction() -> None:
     before = net(faces())
     torch.nn.init.normal_(net.detail.entry.weight, std=0.1)
     assert (net(faces()) - before).abs().mean() > 1e-3
+
+
+def test_trained_weights_are_moved_half_of_the_way_back() -> None:
+    start, trained = headed(), headed()
+    with torch.no_grad():
+        for parameter in trained.parameters():
+            parameter.add_(1.0)
+    end = {name: value.clone() for name, value in trained.state_dict().items()}
+    move_back(trained, start.state_dict())
+    for name, value in trained.state_dict().items():
+        torch.testing.assert_close(value, (start.state_dict()[name] + end[name]) / 2, msg=name)
 
 
 def test_half_of_the_faces_were_restored_before(monkeypatch: pytest.MonkeyPatch) -> None:
