@@ -41,7 +41,7 @@ class ScratchOptions(Options):
         ge=1,
         le=1000,
         description="wider marked areas are dropped: they are hands and flowers more often than "
-        "damage; in proportion for scans beyond 1600 pixels",
+        "damage; in proportion for photographs beyond 1600 and below 640 pixels",
     )
     grow_px: int = Field(1, ge=0, le=32, description="the marks are widened by this many pixels")
     mode: Mode = Field(

@@ -19,6 +19,8 @@ Plane = NDArray[np.float32]
 #: wider than the network sees at native resolution are found there. Below, marks may be too small
 #: for the network, and the picture may be enlarged.
 _WIDE_FROM_PX = 1600
+#: Below this longer side a file is a small copy of a print, and what is wide in it is less wide.
+_SMALL_BELOW_PX = 640
 
 
 def detect(photo: Photo, options: ScratchOptions, ctx: Context) -> Photo:
@@ -30,8 +32,8 @@ def detect(photo: Photo, options: ScratchOptions, ctx: Context) -> Photo:
         probability = probabilities(photo[IMAGE], model, ctx, enlarge=options.enlarge)
     if options.soft:
         return photo.put(DEFECTS, probability)
-    scale = max(1.0, max(probability.shape) / _WIDE_FROM_PX)
-    return _marked(photo, probability, options, ctx, round(scale * options.max_width_px))
+    widest_px = _widest(max(probability.shape), options.max_width_px)
+    return _marked(photo, probability, options, ctx, widest_px)
 
 
 def detect_classical(photo: Photo, options: ClassicalScratchOptions, ctx: Context) -> Photo:
@@ -86,6 +88,12 @@ def probabilities(image: Image, model: Model, ctx: Context, *, enlarge: bool = F
         coarse = _look(small, model, ctx)
         best = np.maximum(best, cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR))
     return np.asarray(best, np.float32)
+
+
+def _widest(side: int, max_width_px: int) -> int:
+    """The option ``max_width_px`` in a picture of any size: a mark is as wide as the print says."""
+    scale = min(1.0, side / _SMALL_BELOW_PX) if side < _WIDE_FROM_PX else side / _WIDE_FROM_PX
+    return max(1, round(scale * max_width_px))
 
 
 def _look(image: Image, model: Model, ctx: Context) -> Plane:

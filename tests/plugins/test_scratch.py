@@ -86,14 +86,14 @@ def test_what_is_wide_is_dropped_with_its_rim_and_lines_stay():
     assert masks.drop_wide(marks, 30) is marks
 
 
-def test_scans_are_measured_in_proportion(monkeypatch):
+def test_scans_and_small_files_are_measured_in_proportion(monkeypatch):
     seen = []
     monkeypatch.setattr(stage, "drop_wide", lambda marks, widest: seen.append(widest) or marks)
     monkeypatch.setattr(stage, "probabilities", lambda image, *_, **__: image[..., 0])
-    for size in ((40, 60), (10, 3200)):
+    for size in ((40, 800), (10, 3200), (320, 20)):
         photo = Photo.from_array(np.zeros((*size, 3), np.float32))
         run_steps(photo, Step("detect-scratches", options={"max_width_px": 10}))
-    assert seen == [10, 20]
+    assert seen == [10, 20, 5]
 
 
 @given(planes, st.integers(0, 5))
