@@ -132,9 +132,14 @@ class PhotoPool:
             UsageError: too few photographs to have both.
         """
         if not any(len(group) >= every for group in self.groups):
+            cure = (
+                "give more"
+                if len(self) < every
+                else f"each entry needs {every}: name one folder, or one text file with their paths"
+            )
             raise UsageError(
-                f"training data: {len(self)} photographs are too few to keep every "
-                f"{every}th for validation; give more"
+                f"training data: {len(self)} photographs in {len(self.groups)} entries are too few "
+                f"to keep every {every}th for validation; {cure}"
             )
         kept = {name for group in self.groups for name, _ in group[every - 1 :: every]}
         train = (tuple(p for p in group if p[0] not in kept) for group in self.groups)

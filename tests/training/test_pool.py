@@ -109,6 +109,9 @@ def test_says_what_is_wrong_with_the_data(tmp_path: Path) -> None:
         PhotoPool.read([tmp_path / "list.txt"])
     with pytest.raises(UsageError, match="too few"):
         PhotoPool.read([write(tmp_path / "two", 2)]).split()
+    picture = ("a", np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(UsageError, match=r"30 entries are too few .* name one folder"):
+        PhotoPool(((picture,),) * 30).split()
 
 
 def test_says_what_is_wrong_with_lists_and_packs(
