@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from oldfix import IMAGE, Photo, Pipeline, Plan, Runner, Step, discover
+from oldfix import IMAGE, Photo, Pipeline, Plan, Runner, Step, UsageError, discover
 from oldfix.training import (
     PhotoPool,
     TrainingRecipe,
@@ -43,6 +43,7 @@ def train_after_restoring(request: TrainRequest, recipe: TrainingRecipe, name: s
 
     Raises:
         WeightsError: the refiner, or what the stage before it needs, is not installed.
+        UsageError: ``init`` has a head of its own.
     """
     pool = read_faces(request.data)
     shipped = installed_network(discover().cards[name])
@@ -63,7 +64,15 @@ def train_after_restoring(request: TrainRequest, recipe: TrainingRecipe, name: s
 
 
 def under_head(gfpgan: FaceRefiner, headed: FaceRefiner) -> FaceRefiner:
-    """Put a network without a head beneath the head of another, which does not see it yet."""
+    """Put a network without a head beneath the head of another, which does not see it yet.
+
+    Raises:
+        UsageError: it has a head, which would be lost.
+    """
+    if gfpgan.detail is not None:
+        raise UsageError(
+            "train: --init has a head of its own; name a network without one, or leave it out"
+        )
     net = FaceRefiner(**{**gfpgan.config, "detail": headed.config["detail"]})
     assert net.detail is not None and headed.detail is not None
     net.gfpgan.load_state_dict(gfpgan.gfpgan.state_dict())

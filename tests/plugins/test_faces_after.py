@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from oldfix import UsageError
 from oldfix.training import PhotoPool, TrainRequest, read_recipe
 from oldfix_faces import train, train_after
 from oldfix_faces.refiner_net import FaceRefiner, tiny, tiny_published
@@ -41,6 +42,11 @@ def test_a_new_head_does_not_see_the_network_beneath_it_yet() -> None:
     alone = donor.detail(faces(), torch.zeros_like(faces()))
     torch.testing.assert_close(net(faces()), alone)
     assert alone.abs().mean() > 1e-3
+
+
+def test_a_head_is_not_lost_without_a_word() -> None:
+    with pytest.raises(UsageError, match="has a head of its own"):
+        under_head(headed(), headed())
 
 
 @torch.no_grad()
