@@ -146,7 +146,8 @@ def _facts(table: Table) -> str:
     wanted = f" of {told.count}" if told and len(table.samples) < told.count else ""
     seed, version = table.facts.get("seed", "?"), table.facts.get("oldfix", "?")
     count = f"{len(table.samples)}{wanted} pictures"
-    return f"- {table.name}: {count}, seed {seed}, oldfix {version}"
+    commit = f" ({table.facts['commit']})" if table.facts.get("commit") else ""
+    return f"- {table.name}: {count}, seed {seed}, oldfix {version}{commit}"
 
 
 def _judged(bar: Bar, tables: Mapping[str, Table], registry: Registry, store: Store) -> Verdict:

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from oldfix.checkout import commit
 from oldfix.evaluation.bench_page import to_markdown
 from oldfix.files import make_folder, write_text
 from oldfix.registry import discover
@@ -139,7 +140,7 @@ def machine(threads: int, device: str) -> dict[str, Any]:
     """The machine, the versions and the commit that figures belong to."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": _commit(),
+        "commit": commit(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory GiB": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB, 1),
@@ -148,24 +149,6 @@ def machine(threads: int, device: str) -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: version(name) for name in ("oldfix", "torch", "numpy", "opencv-python")},
     }
-
-
-def _commit() -> str:
-    """The checkout's commit, with + if files differ from it; empty outside a checkout."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
-        return ""
-    git = ["git", "-C", str(root)]
-    name = subprocess.run(
-        [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    changed = subprocess.run(
-        [*git, "status", "--porcelain", "--", "oldfix", "plugins", "weights"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return name.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
 def _processor() -> str:

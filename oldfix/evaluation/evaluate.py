@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from oldfix.checkout import commit
 from oldfix.errors import EnvironmentProblem, OldfixError, UsageError
 from oldfix.evaluation.facecounts import landmark_shift
 from oldfix.evaluation.measuring import Outcome, run_row, write_best_and_worst
@@ -194,6 +195,7 @@ class Evaluation:
             "device": str(choose_device(self.host.runner.device)),
             "threads": torch.get_num_threads(),
             "machine": platform.machine(),
+            "commit": commit(),
         }
         return facts | {name: version(name) for name in _VERSIONS}
 

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from oldfix.checkout import commit
 from oldfix.errors import PhotoError, UsageError
 from oldfix.evaluation.changes import (
     Image,
@@ -196,7 +197,7 @@ def _write(
     table.writeheader()
     table.writerows(rows)
     measures = write_text(out / "survey.csv", lines.getvalue(), overwrite=True)
-    content = {"photographs": rows, "failed": failed}
+    content = {"commit": commit(), "photographs": rows, "failed": failed}
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     write_text(measures.with_suffix(".json"), text, overwrite=True)
     return Surveyed(

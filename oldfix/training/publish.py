@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import tomli_w
 import torch
 from safetensors import SafetensorError
 
+from oldfix.checkout import commit
 from oldfix.engine.tensors import write_network
 from oldfix.errors import EnvironmentProblem
 from oldfix.training.pool import PhotoPool
@@ -96,7 +96,7 @@ def _run(request: TrainRequest, recipe: TrainingRecipe, photographs: PhotoPool) 
         "seed": request.seed,
         "init": request.init.name if request.init else None,
         "device": _device(request.device),
-        "commit": _commit(),
+        "commit": commit(),
         "torch": torch.__version__,
         "settings": recipe.model_dump(mode="json", exclude={"minutes"}),
     }
@@ -116,21 +116,3 @@ def _device(name: str) -> str:
         return str(torch.cuda.get_device_name(torch.device(name)))
     threads = torch.get_num_threads()
     return f"{threads} thread{'s' if threads != 1 else ''} of a CPU ({platform.machine()})"
-
-
-def _commit() -> str:
-    """The checkout's commit, with a + where it has been changed; empty outside one."""
-    folder = Path(__file__).parent
-    try:
-        texts = [
-            subprocess.run(
-                ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for arguments in (
-                ("rev-parse", "--short", "HEAD"),
-                ("status", "--porcelain", "--untracked-files=no", "--", "."),
-            )
-        ]
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return texts[0] + ("+" if texts[1] else "")

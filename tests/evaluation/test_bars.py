@@ -46,7 +46,7 @@ TABLE = Table(
         row("mend (m, no defects)", psnr=[24, 27], ciede2000=[3, 3]),
     ),
     skipped={},
-    facts={"seed": 0, "oldfix": "0.1.0"},
+    facts={"seed": 0, "oldfix": "0.1.0", "commit": "abc1234"},
 )
 
 
@@ -143,7 +143,7 @@ def test_the_page_tells_limits_pictures_and_what_is_open():
     assert "3 bars: 1 yes, 0 no, 1 not measured, 1 held by a test." in page
     assert "| n | a | `psnr` ≥ 25 | 25.5 (24 – 27) | yes |" in page
     assert "> 1 and ≤ 3" in page
-    assert "- restore-mixed: 2 of 24 pictures, seed 0, oldfix 0.1.0" in page
+    assert "- restore-mixed: 2 of 24 pictures, seed 0, oldfix 0.1.0 (abc1234)" in page
 
 
 def test_tables_come_back_from_their_files(tmp_path):
