@@ -18,12 +18,13 @@ from torch import nn
 
 from oldfix import SAMPLERS, UsageError
 from oldfix.testing import count_parameters
-from oldfix.training import PhotoPool, TrainRequest, read_recipe
+from oldfix.training import TrainRequest, read_recipe
 from oldfix_denoise import study, train
 from oldfix_denoise.baselines import NLRN, DnCNN
 from oldfix_denoise.examples import CROP, SHARES, make_pair, recipe
 from oldfix_denoise.net import PixelDenoiser
 from oldfix_denoise.train import LOSSES, NETWORKS, TRAINING, DenoiseTask
+from tests.plugins.pictures import coarse_noise
 
 # --- baselines ------------------------------------------------------------------------------
 
@@ -63,14 +64,6 @@ def test_the_recurrent_network_gathers_from_the_window_inside_the_picture() -> N
 # --- training -------------------------------------------------------------------------------
 
 
-def pool() -> PhotoPool:
-    rng = np.random.default_rng(0)
-    coarse = [rng.integers(0, 256, (20, 20, 3), dtype=np.uint8) for _ in range(20)]
-    return PhotoPool(
-        (tuple((str(i), np.kron(c, np.ones((8, 8, 1), np.uint8))) for i, c in enumerate(coarse)),)
-    )
-
-
 TINY: Mapping[str, Any] = {
     "denoiser-px-s": lambda: PixelDenoiser(widths=(8, 12), blocks=(1, 1)),
     "dncnn-s": lambda: DnCNN(width=8, depth=4),
@@ -81,7 +74,7 @@ TINY: Mapping[str, Any] = {
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32), kind=st.sampled_from([None, *SHARES]))
 def test_pairs_are_what_the_network_expects(seed: int, kind: str | None) -> None:
-    noisy, clean = make_pair(pool(), np.random.default_rng(seed), kind=kind)
+    noisy, clean = make_pair(coarse_noise(), np.random.default_rng(seed), kind=kind)
     for image in (noisy, clean):
         assert image.shape == (CROP, CROP, 3)
         assert image.dtype == np.float32
@@ -91,7 +84,7 @@ def test_pairs_are_what_the_network_expects(seed: int, kind: str | None) -> None
 
 
 def test_some_pairs_are_sound_some_grey_and_noise_does_not_shift_the_tone() -> None:
-    pairs = [make_pair(pool(), np.random.default_rng(i), size=16) for i in range(120)]
+    pairs = [make_pair(coarse_noise(), np.random.default_rng(i), size=16) for i in range(120)]
     assert 0.01 < np.mean([np.array_equal(*pair) for pair in pairs]) < 0.15
     assert 0.15 < np.mean([(c == c[..., :1]).all() for _, c in pairs]) < 0.35
     assert abs(np.mean([n.mean() - c.mean() for n, c in pairs])) < 0.01
@@ -127,7 +120,7 @@ def batch_of(task: DenoiseTask, size: int) -> tuple[torch.Tensor, ...]:
 def test_networks_learn_on_a_batch(name: str, loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train, "_HELD_OUT", 2)
     torch.manual_seed(0)
-    task = DenoiseTask(pool(), TINY[name](), LOSSES[loss], one_step=name != "denoiser-px-s")
+    task = DenoiseTask(coarse_noise(), TINY[name](), LOSSES[loss], one_step=name != "denoiser-px-s")
     batch = tuple(column[..., :32, :32] for column in batch_of(task, 4))
     optimizer = torch.optim.Adam(task.net.parameters(), 5e-3)
     found = []
@@ -184,7 +177,7 @@ def test_half_of_a_batch_is_as_found_and_baselines_see_nothing_else() -> None:
             return x
 
     for one_step in (False, True):
-        task = DenoiseTask(pool(), Spy(), one_step=one_step)
+        task = DenoiseTask(coarse_noise(), Spy(), one_step=one_step)
         noisy, clean = batch_of(task, 8)
         task.loss(task.net, (noisy, clean))
         x, t = seen[-2:]
@@ -200,7 +193,7 @@ def test_half_of_a_batch_is_as_found_and_baselines_see_nothing_else() -> None:
 def photographs(tmp_path: Path) -> Path:
     folder = tmp_path / "photographs"
     folder.mkdir()
-    for number, image in enumerate(pool().groups[0]):
+    for number, image in enumerate(coarse_noise().groups[0]):
         Image.fromarray(image[1]).save(folder / f"{number:02}.png")
     return folder
 
@@ -269,7 +262,7 @@ def test_studies_of_training_compare_what_they_trained(
 
 
 def test_detail_is_one_for_the_truth_and_less_where_blurred() -> None:
-    image = make_pair(pool(), np.random.default_rng(0), kind="white")[0]
+    image = make_pair(coarse_noise(), np.random.default_rng(0), kind="white")[0]
     assert study.detail(image, image) == pytest.approx(1.0)
     soft = (image[:-1] + image[1:])[:, :-1] / 2
     assert study.detail(soft, image[:-1, :-1]) < 0.9

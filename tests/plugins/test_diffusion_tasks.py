@@ -12,7 +12,7 @@ import torch
 from PIL import Image as Pillow
 
 from oldfix import write_network
-from oldfix.training import PhotoPool, TrainRequest
+from oldfix.training import TrainRequest
 from oldfix_diffusion.bank import Bank
 from oldfix_diffusion.bank_task import train_on_bank
 from oldfix_diffusion.denoiser import Denoiser
@@ -21,16 +21,9 @@ from oldfix_diffusion.net import load_autoencoder, tiny_autoencoder
 from oldfix_diffusion.train_inpainter import InpaintTask, error_inside
 from oldfix_diffusion.train_upscaler import UpscaleTask
 from oldfix_diffusion.upscaling import enlarged, make_example as make_small, shrunk
+from tests.plugins.pictures import coarse_noise
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
-
-
-def pool() -> PhotoPool:
-    rng = np.random.default_rng(0)
-    coarse = [rng.integers(0, 256, (20, 20, 3), dtype=np.uint8) for _ in range(20)]
-    return PhotoPool(
-        (tuple((str(i), np.kron(c, np.ones((8, 8, 1), np.uint8))) for i, c in enumerate(coarse)),)
-    )
 
 
 def net(known: int) -> Denoiser:
@@ -41,8 +34,8 @@ def net(known: int) -> Denoiser:
 def task(kind: str, seed: int = 0) -> InpaintTask | UpscaleTask:
     latent = tiny_autoencoder()
     if kind == "inpaint":
-        return InpaintTask(pool(), latent, net(16), seed=seed, count=8, holes=4)
-    return UpscaleTask(pool(), latent, net(1), seed=seed, count=8)
+        return InpaintTask(coarse_noise(), latent, net(16), seed=seed, count=8, holes=4)
+    return UpscaleTask(coarse_noise(), latent, net(1), seed=seed, count=8)
 
 
 # --- examples -------------------------------------------------------------------------------
@@ -51,7 +44,7 @@ def task(kind: str, seed: int = 0) -> InpaintTask | UpscaleTask:
 def test_holes_are_told_pixel_by_pixel_and_all_else_is_the_picture() -> None:
     holes = HoleBank.drawn(np.random.default_rng(0), 4)
     assert set(np.unique(holes.masks)) == {0, 1}
-    start, target, squares = make_holes(pool(), holes, np.random.default_rng(1))
+    start, target, squares = make_holes(coarse_noise(), holes, np.random.default_rng(1))
     mask = squares.reshape(32, 32, 4, 4).transpose(0, 2, 1, 3).reshape(128, 128)
     assert 0 < mask.mean() < 1
     np.testing.assert_array_equal(start[mask == 0], target[mask == 0])
@@ -60,7 +53,7 @@ def test_holes_are_told_pixel_by_pixel_and_all_else_is_the_picture() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_small_copies_are_told_their_factor(seed: int) -> None:
-    start, target, plane = make_small(pool(), np.random.default_rng(seed))
+    start, target, plane = make_small(coarse_noise(), np.random.default_rng(seed))
     assert start.shape == target.shape == (128, 128, 3)
     assert plane.shape == (1, 1, 1)
     assert float(plane[0, 0, 0]) in (0.0, 1.0)
@@ -78,7 +71,7 @@ def test_shrinking_and_enlarging_keep_every_place(factor: int) -> None:
 
 def test_a_bank_holds_what_the_autoencoder_makes_of_its_examples() -> None:
     latent = tiny_autoencoder()
-    make = partial(make_small, pool())
+    make = partial(make_small, coarse_noise())
     bank = Bank.filled(make, latent, 3, seed=5)
     start, target, _ = make(np.random.default_rng([5, 2]))
     rest, kept, _, z_start, z_target = (torch.from_numpy(np.array(c)) for c in bank.row(2))
@@ -97,7 +90,7 @@ def test_a_bank_holds_what_the_autoencoder_makes_of_its_examples() -> None:
 def test_what_is_made_before_the_time_box_begins_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for number, picture in enumerate(pool().groups[0]):
+    for number, picture in enumerate(coarse_noise().groups[0]):
         Pillow.fromarray(picture[1]).save(tmp_path / f"{number}.png")
     latent, beside = (
         tiny_autoencoder(),
@@ -151,9 +144,11 @@ def test_two_examples_are_learnt_to_a_decibel(kind: str, figure: str) -> None:
     torch.manual_seed(0)
     small = Denoiser(16, (24,), (1,), 16 if kind == "inpaint" else 1)
     if kind == "inpaint":
-        found: InpaintTask | UpscaleTask = InpaintTask(pool(), latent, small, count=2, holes=2)
+        found: InpaintTask | UpscaleTask = InpaintTask(
+            coarse_noise(), latent, small, count=2, holes=2
+        )
     else:
-        found = UpscaleTask(pool(), latent, small, count=2)
+        found = UpscaleTask(coarse_noise(), latent, small, count=2)
     (batch,) = found.bank.batches(2)
     optimizer = torch.optim.Adam(small.parameters(), 3e-3)
     levels = []

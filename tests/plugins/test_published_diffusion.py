@@ -1,9 +1,7 @@
-"""Published pipelines from folders: opened, walked and refused, as diffusers lays them out."""
+"""Published pipelines from folders: opened and walked, as diffusers lays them out."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,93 +13,19 @@ pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
 import diffusers
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from oldfix import DEFECTS, IMAGE, Photo
-from oldfix.errors import EnvironmentProblem, OldfixError, PipelineError, WeightsError
-from oldfix.pipeline import Pipeline, Step
-from oldfix.registry import discover
-from oldfix.runner import Runner
+from oldfix import DEFECTS, IMAGE
 from oldfix.testing import example_photo
-from oldfix.weights.store import Store
 from oldfix_diffusion.published import load_inpainting, load_upscaling
 from oldfix_diffusion.walking import make_scheduler, walk
 from oldfix_diffusion.windows import Window
-
-_STABLE_SCHEDULE = {
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "clip_sample": False,
-    "steps_offset": 1,
-}
-
-
-def autoencoder(levels: int, scaling: float = 0.18215) -> Any:
-    return diffusers.AutoencoderKL(
-        block_out_channels=(4,) * levels,
-        down_block_types=("DownEncoderBlock2D",) * levels,
-        up_block_types=("UpDecoderBlock2D",) * levels,
-        latent_channels=4,
-        norm_num_groups=2,
-        sample_size=32,
-        scaling_factor=scaling,
-    )
-
-
-def text_parts(folder: Path) -> dict[str, Any]:
-    """A tokenizer of a few letters, and a text encoder for it."""
-    folder.mkdir()
-    words = ["a", "b", "a</w>", "b</w>", "ab</w>", "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\na b</w>\n")
-    tokenizer = CLIPTokenizer.from_pretrained(folder, model_max_length=8, local_files_only=True)
-    config = CLIPTextConfig(
-        vocab_size=len(words),
-        hidden_size=8,
-        intermediate_size=8,
-        num_attention_heads=2,
-        num_hidden_layers=1,
-        max_position_embeddings=8,
-        bos_token_id=5,
-        eos_token_id=6,
-    )
-    return {"tokenizer": tokenizer, "text_encoder": CLIPTextModel(config)}
-
-
-def conditional_unet(planes: int, **more: Any) -> Any:
-    return diffusers.UNet2DConditionModel(
-        block_out_channels=(4, 8),
-        layers_per_block=1,
-        norm_num_groups=2,
-        attention_head_dim=4,
-        sample_size=16,
-        in_channels=planes,
-        out_channels=4,
-        cross_attention_dim=8,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        **more,
-    )
-
-
-def inpainting_folder(folder: Path, planes: int = 9) -> Path:
-    """A folder as that of Stable-Diffusion inpainting, of random tiny networks."""
-    torch.manual_seed(0)
-    diffusers.StableDiffusionInpaintPipeline(
-        vae=autoencoder(3),
-        unet=conditional_unet(planes),
-        scheduler=diffusers.PNDMScheduler(
-            skip_prk_steps=True,
-            set_alpha_to_one=False,
-            **{k: v for k, v in _STABLE_SCHEDULE.items() if k != "clip_sample"},
-        ),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-        **text_parts(folder.with_name("words")),
-    ).save_pretrained(folder)
-    return folder
+from tests.plugins.tiny_pipelines import (
+    inpainting_folder,
+    latent_upscaling_folder,
+    marked_photo,
+    run,
+    stable_upscaling_folder,
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,62 +35,12 @@ def inpainting(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def latent_upscaling(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as that of latent-diffusion super-resolution."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("ldm") / "pipeline"
-    diffusers.LDMSuperResolutionPipeline(
-        vqvae=diffusers.VQModel(
-            block_out_channels=(4, 4, 4),
-            down_block_types=("DownEncoderBlock2D",) * 3,
-            up_block_types=("UpDecoderBlock2D",) * 3,
-            latent_channels=3,
-            num_vq_embeddings=8,
-            norm_num_groups=2,
-        ),
-        unet=diffusers.UNet2DModel(
-            block_out_channels=(4, 8),
-            layers_per_block=1,
-            norm_num_groups=2,
-            attention_head_dim=4,
-            sample_size=16,
-            in_channels=6,
-            out_channels=3,
-            down_block_types=("DownBlock2D", "AttnDownBlock2D"),
-            up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-        ),
-        scheduler=diffusers.DDIMScheduler(beta_start=0.0015, beta_end=0.0155),
-    ).save_pretrained(folder)
-    return folder
+    return latent_upscaling_folder(tmp_path_factory.mktemp("ldm") / "pipeline")
 
 
 @pytest.fixture(scope="module")
 def stable_upscaling(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as that of the Stable-Diffusion x4 upscaler."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("sd4") / "pipeline"
-    diffusers.StableDiffusionUpscalePipeline(
-        vae=autoencoder(3, 0.08333),
-        unet=conditional_unet(7, num_class_embeds=350),
-        low_res_scheduler=diffusers.DDPMScheduler(beta_schedule="squaredcos_cap_v2"),
-        scheduler=diffusers.DDIMScheduler(prediction_type="v_prediction", **_STABLE_SCHEDULE),
-        **text_parts(folder.with_name("words")),
-    ).save_pretrained(folder)
-    return folder
-
-
-def run(photo: Photo, stage: str, folder: Path, **options: Any) -> Photo:
-    step = Step(stage, options={"model": str(folder), "steps": 3, **options})
-    plan = Pipeline((step,)).plan(discover(), given=set(photo), store=Store([]))
-    with Runner(device="cpu", precision="float32") as runner:
-        return runner.run(plan, photo)
-
-
-def marked_photo(height: int = 72, width: int = 88) -> Photo:
-    photo = example_photo(height, width)
-    mask = np.zeros((height, width), np.float32)
-    mask[10:14, 5:60] = 1
-    mask[40:60, 50:53] = 0.9
-    return photo.put(DEFECTS, mask)
+    return stable_upscaling_folder(tmp_path_factory.mktemp("sd4") / "pipeline")
 
 
 # --- inpainting -----------------------------------------------------------------------------
@@ -301,85 +175,3 @@ def test_more_windows_than_one_enlarge_without_holes(latent_upscaling: Path) -> 
     after = run(example_photo(40, 50), "upscale-diffusion", latent_upscaling, factor=4, steps=1)
     assert after.history[0]["notes"]["windows"] > 1
     assert np.isfinite(after[IMAGE]).all()
-
-
-# --- folders that will not do -----------------------------------------------------------------
-
-
-def test_a_missing_component_is_named_before_anything_runs(
-    inpainting: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "broken"
-    shutil.copytree(inpainting, folder)
-    shutil.rmtree(folder / "vae")
-    with pytest.raises(WeightsError, match=r"lacks vae/config\.json"):
-        run(marked_photo(), "inpaint-diffusion", folder)
-
-
-def test_a_folder_that_is_no_pipeline_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"lacks model_index\.json"):
-        run(marked_photo(), "inpaint-diffusion", tmp_path)
-    with pytest.raises(WeightsError, match="no such folder"):
-        run(marked_photo(), "inpaint-diffusion", tmp_path / "nowhere")
-
-
-def test_another_tasks_pipeline_is_refused(inpainting: Path, latent_upscaling: Path) -> None:
-    with pytest.raises(OldfixError, match="StableDiffusionInpaintPipeline"):
-        run(example_photo(16, 16), "upscale-diffusion", inpainting)
-    with pytest.raises(OldfixError, match="holds a LDMSuperResolutionPipeline"):
-        load_inpainting(latent_upscaling)
-
-
-def test_wrong_channels_are_refused(tmp_path: Path) -> None:
-    folder = inpainting_folder(tmp_path / "text-to-image", planes=4)
-    with pytest.raises(WeightsError, match=r"takes 4 channels, not 9"):
-        load_inpainting(folder)
-
-
-def test_damaged_files_are_refused(latent_upscaling: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "damaged"
-    shutil.copytree(latent_upscaling, folder)
-    (file,) = (folder / "unet").glob("*.safetensors")
-    file.write_bytes(file.read_bytes()[:-50])
-    with pytest.raises(WeightsError, match="cannot be opened"):
-        load_upscaling(folder)
-    file.unlink()
-    with pytest.raises(WeightsError, match="cannot be opened"):
-        load_upscaling(folder)
-
-
-@pytest.mark.parametrize("text", ["{", "[1]", ""])
-def test_an_index_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
-    (tmp_path / "model_index.json").write_text(text)
-    with pytest.raises(WeightsError, match=r"model_index\.json: cannot be read .*copy the folder"):
-        load_upscaling(tmp_path)
-
-
-def test_a_library_that_misses_another_is_told_as_such(
-    latent_upscaling: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def missing(*_: object, **__: object) -> None:
-        raise ImportError("requires the transformers library")
-
-    monkeypatch.setattr(diffusers.LDMSuperResolutionPipeline, "from_pretrained", missing)
-    with pytest.raises(EnvironmentProblem, match=r"needs diffusers and transformers .*requires"):
-        load_upscaling(latent_upscaling)
-
-
-def test_names_are_still_names(tmp_path: Path) -> None:
-    """Only what looks like a path is one."""
-    pipeline = Pipeline((Step("inpaint-diffusion", options={"model": "sd-1.5-inpaintin"}),))
-    with pytest.raises(PipelineError, match=r"did you mean 'sd-1\.5-inpainting'"):
-        pipeline.plan(discover(), given={IMAGE, DEFECTS}, store=Store([tmp_path]))
-    pipeline = Pipeline((Step("inpaint-diffusion", options={"model": "sd-1.5-inpainting"}),))
-    with pytest.raises(WeightsError, match=r"is not installed; download it \(https"):
-        pipeline.plan(discover(), given={IMAGE, DEFECTS}, store=Store([tmp_path]))
-
-
-def test_a_folder_in_the_store_answers_to_its_name(inpainting: Path, tmp_path: Path) -> None:
-    shutil.copytree(inpainting, tmp_path / "stable-diffusion-inpainting")
-    step = Step("inpaint-diffusion", options={"model": "sd-1.5-inpainting", "steps": 1})
-    plan = Pipeline((step,)).plan(discover(), given={IMAGE, DEFECTS}, store=Store([tmp_path]))
-    with Runner(device="cpu") as runner:
-        after = runner.run(plan, marked_photo())
-    assert after.history[0]["options"]["model"] == "sd-1.5-inpainting"

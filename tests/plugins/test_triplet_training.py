@@ -1,9 +1,8 @@
-"""Training of the triplet: losses, discriminators, the gap, the tasks and their recipes."""
+"""Training of the triplet: what it learns from, that it learns, and what it leaves behind."""
 
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -11,101 +10,23 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Normal, kl_divergence as exact_kl
 
-from oldfix import UsageError, write_network
+from oldfix import UsageError
 from oldfix.testing import count_parameters
-from oldfix.training import PhotoPool, TrainingRecipe, judged_by, read_recipe
+from oldfix.training import TrainingRecipe, read_recipe
 from oldfix.training.settings import TrainRequest
-from oldfix_triplet import bridge, mapping, study, train_diffusion, train_mapping, train_vae, vae
-from oldfix_triplet.discriminators import PatchDiscriminator
+from oldfix_triplet import bridge, mapping, train_diffusion, train_mapping, train_vae, vae
 from oldfix_triplet.examples import CROP, FIRST, Domains, held_pairs
-from oldfix_triplet.gap import domain_accuracy, squared_mmd, unbiased_mmd
-from oldfix_triplet.losses import feature_matching, kl_divergence, lsgan, reconstruction
 from oldfix_triplet.train_diffusion import BridgeGame, BridgeTask
 from oldfix_triplet.train_mapping import MappingGame, MappingTask
 from oldfix_triplet.train_vae import VaeGame, VaeTask
-
-# --- losses ----------------------------------------------------------------------------------
-
-
-def test_kl_divergence_by_hand_and_by_torch() -> None:
-    assert float(kl_divergence(torch.tensor([1.0, -1.0]), 1.0)) == pytest.approx(0.5)
-    assert float(kl_divergence(torch.zeros(3), 0.5)) == pytest.approx(0.3181472)
-    mean = torch.randn(2, 3, 4, 4)
-    exact = exact_kl(Normal(mean, 0.05), Normal(0.0, 1.0)).mean()
-    torch.testing.assert_close(kl_divergence(mean, 0.05), exact)
-
-
-def test_feature_matching_by_hand() -> None:
-    ones = torch.ones(1, 2, 3, 3, requires_grad=True)
-    zeros = torch.zeros(1, 2, 3, 3, requires_grad=True)
-    made, true = [[ones, 2 * ones, ones]] * 2, [[zeros, zeros, zeros]] * 2
-    # Two scales, two layers beside the scores: 4 / 3 / 2 * (1 + 2) * 2; the scores do not count.
-    loss = feature_matching(made, true)
-    assert loss.item() == pytest.approx(4.0)
-    loss.backward()
-    assert ones.grad is not None and zeros.grad is None
-
-
-def test_lsgan_and_reconstruction_by_hand() -> None:
-    scales = [[torch.full((1, 1, 2, 2), 0.5)], [torch.full((1, 1, 1, 1), 1.0)]]
-    assert float(lsgan(scales, 1.0)) == pytest.approx(0.25)
-    assert float(lsgan(scales, 0.0)) == pytest.approx(1.25)
-    assert float(reconstruction(torch.zeros(4), torch.full((4,), 0.25))) == pytest.approx(0.5)
-
-
-def test_a_judge_learns_nothing_from_what_it_judges() -> None:
-    judge, x = PatchDiscriminator(3, 4), torch.rand(1, 3, 32, 32, requires_grad=True)
-    lsgan(judged_by(judge)(x), 1.0).backward()
-    assert x.grad is not None and bool(x.grad.any())
-    assert all(p.grad is None for p in judge.parameters())
-    features = judge(x)
-    assert [len(scale) for scale in features] == [5, 5]
-    assert features[0][-1].shape[1] == 1
-
-
-def test_the_gap_is_none_between_equals_and_whole_between_strangers() -> None:
-    torch.manual_seed(0)
-    a, b = torch.randn(2, 80, 4, 8, 8)
-    assert 0.35 < domain_accuracy(a, b) < 0.65
-    with torch.inference_mode():
-        assert domain_accuracy(a, b + 1) == 1.0
-
-
-def test_the_discrepancy_by_hand() -> None:
-    a, b = torch.tensor([[0.0], [1.0]]), torch.tensor([[2.0], [3.0]])
-    # Squared distances of two of 0, 1, 2, 3: 1 (three times), 4 (twice), 9; torch's median is 1
-    # of an even number of values the lower, as each stands there twice: 1 1 1 1 1 1 4 4 4 4 9 9.
-    near, far = math.exp(-1 / 2), math.exp(-9 / 2)
-    middle = math.exp(-4 / 2)
-    across = (near + 2 * middle + far) / 4
-    assert unbiased_mmd(a, b) == pytest.approx(2 * near - 2 * across)
-
-
-def test_the_discrepancy_is_none_between_equals_and_grows_with_the_distance() -> None:
-    torch.manual_seed(0)
-    a, b = torch.randn(2, 80, 4, 8, 8)
-    assert abs(squared_mmd(a, b)) < 0.02
-    assert 0.02 < squared_mmd(a, b + 0.05) < squared_mmd(a, b + 0.3) <= 2
-
-
-# --- training --------------------------------------------------------------------------------
-
-
-def pool() -> PhotoPool:
-    rng = np.random.default_rng(0)
-    coarse = [rng.integers(0, 256, (20, 20, 3), dtype=np.uint8) for _ in range(20)]
-    return PhotoPool(
-        (tuple((str(i), np.kron(c, np.ones((8, 8, 1), np.uint8))) for i, c in enumerate(coarse)),)
-    )
-
+from tests.plugins.pictures import coarse_noise
 
 SMALL = {"channels": 4, "width": 8, "blocks": 1}
 
 
 def tiny_task(kind: str) -> Any:
-    domains = Domains(pool(), pool() if kind == "apart" else None)
+    domains = Domains(coarse_noise(), coarse_noise() if kind == "apart" else None)
     if kind in {"together", "apart"}:
         return VaeTask(domains, VaeGame(SMALL, width=4), apart=kind == "apart")
     if kind == "mapping":
@@ -207,7 +128,7 @@ def test_a_stopped_training_goes_on_in_its_phase(
     monkeypatch.setattr("oldfix_triplet.train_vae._CODES", 4)
     monkeypatch.setattr("oldfix_triplet.train_vae._HEAD_STEPS", 5)
     (tmp_path / "photos").mkdir()
-    for name, image in pool().groups[0]:
+    for name, image in coarse_noise().groups[0]:
         Image.fromarray(image).save(tmp_path / "photos" / f"{name}.png")
     steps = {"batch": 2, "checkpoint_every_minutes": 0, "validate_every_minutes": 9}
     phases = {"together": {**steps, "steps": 3}, "apart": {**steps, "steps": 4}}
@@ -240,41 +161,8 @@ def test_a_stopped_training_goes_on_in_its_phase(
         assert torch.equal(value, parts.state_dict()[name]), name
 
 
-def test_the_study_compares_autoencoders_on_photographs_kept_apart(
-    tmp_path: Path, capsys: Any
-) -> None:
-    from PIL import Image
-
-    for folder in ("sound", "old"):
-        (tmp_path / folder).mkdir()
-        for name, image in pool().groups[0][:6]:
-            shade = image // 3 if folder == "old" else image
-            Image.fromarray(shade).save(tmp_path / folder / f"{name}.png")
-    file = tmp_path / "run" / "vae.safetensors"
-    file.parent.mkdir()
-    net = vae.tiny()
-    write_network(file, net, config=net.config)
-    map_file, maps = tmp_path / "mapping.safetensors", mapping.tiny()
-    write_network(map_file, maps, config=maps.config)
-    given = [str(file), str(file), "--clean", str(tmp_path / "sound")]
-    where = ["--crops", "24", "-o", str(tmp_path / "out")]
-    assert study.main([*given, "--real", str(tmp_path / "old"), *where]) == 0
-    assert "| run/vae.safetensors |" in capsys.readouterr().out
-    dark, again = json.loads((tmp_path / "out" / "gap.json").read_text("utf-8"))["rows"]
-    assert dark == again
-    assert study.main([*given[:1], *given[2:], *where, "--mapping", str(map_file)]) == 0
-    (stand_in,) = json.loads((tmp_path / "out" / "gap.json").read_text("utf-8"))["rows"]
-    assert stand_in["found"] > stand_in["restored"]  # an untrained network only spoils
-    assert dark["told_apart"] > 0.8 and dark["mmd2"] > stand_in["mmd2"]
-    with pytest.raises(UsageError, match="must be even"):
-        study.main([*given, "--crops", "7"])
-    (only,) = (tmp_path / "old").glob("0.png")
-    with pytest.raises(UsageError, match="holds one photograph"):
-        study.main([*given, "--real", str(only), *where])
-
-
 def test_pairs_are_marked_hidden_and_sometimes_sound() -> None:
-    x, y, mask = held_pairs(Domains(pool()), 24)
+    x, y, mask = held_pairs(Domains(coarse_noise()), 24)
     assert x.shape == y.shape == (24, 3, CROP, CROP)
     assert set(mask.unique().tolist()) <= {0.0, 1.0}
     sound = (x == y).flatten(1).all(1)
@@ -302,11 +190,11 @@ def test_the_diffusion_learns_blur_and_noise_before_the_rest() -> None:
         request = TrainRequest((), Path(), recipe=machine)
         phases = read_recipe(file, "triplet-diffusion-s", request).phases
         assert list(phases) == list(train_diffusion._DAMAGE) == ["blur-noise", "whole"]
-    first = BridgeTask(Domains(pool()), vae.tiny(), BridgeGame({"channels": 4}), FIRST)
+    first = BridgeTask(Domains(coarse_noise()), vae.tiny(), BridgeGame({"channels": 4}), FIRST)
     pairs = [first.sample(np.random.default_rng(i)) for i in range(12)]
     assert not any(mask.any() for _, _, mask in pairs)  # nothing structural
     assert np.mean([np.array_equal(x, y) for x, y, _ in pairs]) < 0.5
-    everything = BridgeTask(Domains(pool()), vae.tiny(), BridgeGame({"channels": 4}))
+    everything = BridgeTask(Domains(coarse_noise()), vae.tiny(), BridgeGame({"channels": 4}))
     assert any(everything.sample(np.random.default_rng(i))[2].any() for i in range(12))
 
 
@@ -333,7 +221,7 @@ def test_training_leaves_files_that_load_and_can_be_started_from(
     for module in ("train_vae", "train_mapping"):
         monkeypatch.setattr(f"oldfix_triplet.{module}._HELD", 8)
     (tmp_path / "photos").mkdir()
-    for name, image in pool().groups[0]:
+    for name, image in coarse_noise().groups[0]:
         Image.fromarray(image).save(tmp_path / "photos" / f"{name}.png")
     data = (tmp_path / "photos",)
 
@@ -359,55 +247,3 @@ def test_training_leaves_files_that_load_and_can_be_started_from(
     assert [folder.name for folder in again.parent.iterdir() if folder.is_dir()] == ["apart"]
     with pytest.raises(UsageError, match="does not fit this network"):
         run("wrong", train_mapping.train, init=pair)
-
-
-def test_the_discriminator_of_latents_learns_alone_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("oldfix_triplet.train_vae._HELD", 8)
-    torch.manual_seed(0)
-    task = tiny_task("apart")
-    game = task.net
-    pair = {name: value.clone() for name, value in game.pair.named_parameters()}
-    real, made = torch.rand(8, 3, 48, 48) * 0.2 + 0.7, torch.rand(8, 3, 48, 48) * 0.2
-    samples = [
-        tuple(x.permute(1, 2, 0).numpy() for x in (r, m, m))
-        for r, m in zip(real, made, strict=True)
-    ]
-    monkeypatch.setattr(task, "sample", lambda rng: samples[int(rng.integers(8))])
-
-    def caught() -> float:
-        with torch.no_grad():
-            return float(
-                game.confused(game.pair.found.encode(real), game.pair.found.encode(made))[1]
-            )
-
-    before = caught()
-    train_vae.head_start(game, task, seed=0)
-    assert caught() < 0.1 < before
-    for name, value in game.pair.named_parameters():
-        torch.testing.assert_close(value, pair[name], rtol=0, atol=0)
-
-
-@pytest.mark.parametrize(("init", "share"), [(None, 0.5), ("given", 1.0)])
-def test_the_latent_game_has_all_the_time_where_autoencoders_are_given(
-    init: str | None, share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    boxes: dict[str, Any] = {}
-
-    def fit(task: VaeTask, settings: Any, request: TrainRequest) -> nn.Module:
-        boxes[request.out.name] = request.minutes
-        assert request.init is None
-        return task.net
-
-    monkeypatch.setattr("oldfix_triplet.phases.fit", fit)
-    monkeypatch.setattr("oldfix_triplet.train_vae._HELD", 8)
-    monkeypatch.setattr("oldfix_triplet.train_vae._CODES", 4)
-    monkeypatch.setattr("oldfix_triplet.train_vae._HEAD_STEPS", 5)
-    monkeypatch.setattr("oldfix_triplet.train_vae.Domains.read", lambda data: Domains(pool()))
-    path = None
-    if init:
-        path = tmp_path / "init.safetensors"
-        pair = vae.VaePair(channels=16, width=64, blocks=2)
-        write_network(path, pair, config=pair.config)
-    train_vae.train(TrainRequest((), tmp_path, minutes=10.0, init=path))
-    assert boxes["apart"] == pytest.approx(10 * share)
-    assert ("together" in boxes) == (init is None)
