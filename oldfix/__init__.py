@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         with_luminance_of as with_luminance_of,
     )
     from oldfix.engine.blocks import Residual as Residual, ResidualTrunk as ResidualTrunk
+    from oldfix.engine.discs import wide_parts as wide_parts, with_rims as with_rims
     from oldfix.engine.filling import fill_marks as fill_marks
     from oldfix.engine.living import LivingSiLU as LivingSiLU
     from oldfix.engine.samplers import SAMPLERS as SAMPLERS, between as between
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         StageError as StageError,
         UsageError as UsageError,
         WeightsError as WeightsError,
+        first_line as first_line,
     )
     from oldfix.files import (
         read_image as read_image,
@@ -92,6 +94,7 @@ _HOMES = {
         "StageError",
         "UsageError",
         "WeightsError",
+        "first_line",
     ),
     "oldfix.options": ("Field", "Options"),
     "oldfix.keys": ("DEFECTS", "FACES", "IMAGE", "LIBRARY", "REFERENCES", "Face", "Key"),
@@ -100,6 +103,7 @@ _HOMES = {
     "oldfix.stage": ("NO_WEIGHTS", "Context", "Model", "StageSpec"),
     "oldfix.weights.card": ("Part", "WeightsCard", "read_cards"),
     "oldfix.engine.blocks": ("Residual", "ResidualTrunk"),
+    "oldfix.engine.discs": ("wide_parts", "with_rims"),
     "oldfix.engine.filling": ("fill_marks",),
     "oldfix.engine.living": ("LivingSiLU",),
     "oldfix.engine.samplers": ("SAMPLERS", "between"),

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oldfix.engine.discs import wide_parts
+
 _Image = NDArray[np.float32]
 _Mask = NDArray[np.uint8]
 _RADIUS_PX = 3.0
@@ -47,9 +49,9 @@ def _fillable(image: _Image, marked: _Mask, widest_px: int) -> _Mask:
     """The narrow parts, and those of the wide ones that hide the picture."""
     if widest_px == 0:
         return np.zeros_like(marked)
-    size = widest_px + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    wide = cv2.morphologyEx(marked, cv2.MORPH_OPEN, disc)
+    wide = wide_parts(marked, widest_px)
+    if not wide.any():
+        return marked
     return np.asarray(marked & ~(wide & ~_hiding(image, marked, wide)), np.uint8)
 
 

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from oldfix import wide_parts, with_rims
+
 Plane = NDArray[np.float32]
 Marks = NDArray[np.bool_]
 
@@ -40,10 +42,8 @@ def drop_small(marks: Marks, min_area_px: int) -> Marks:
 
 def drop_wide(marks: Marks, widest_px: int) -> Marks:
     """Remove the parts that hold a disc of more than ``widest_px`` pixels, with their rims."""
-    size = widest_px + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    wide = cv2.morphologyEx(marks.astype(np.uint8), cv2.MORPH_OPEN, disc)
-    return np.asarray(marks & (cv2.dilate(wide, disc) == 0)) if wide.any() else marks
+    wide = wide_parts(marks.astype(np.uint8), widest_px)
+    return np.asarray(marks & (with_rims(wide, widest_px) == 0)) if wide.any() else marks
 
 
 def grow(marks: Marks, radius_px: int) -> Marks:
