@@ -12,7 +12,7 @@ from importlib import metadata
 from oldfix.cli.commands import leave
 from oldfix.cli.console import say, say_json
 from oldfix.cli.options import AsJson
-from oldfix.errors import EnvironmentProblem, WeightsError
+from oldfix.errors import EnvironmentProblem, WeightsError, first_line
 
 _LIBRARIES = ("numpy", "scipy", "PIL", "imagecodecs", "tifffile", "skimage", "safetensors")
 _GIVEN = ("basicsr", "facexlib", "gfpgan")
@@ -67,7 +67,7 @@ def check_torch() -> Iterator[Finding]:
         vision.ops.nms(boxes, torch.ones(1), 0.5)
     except Exception as error:  # a mismatched pair fails in many ways
         cure = "install a pair: pip install --upgrade torch torchvision"
-        yield Finding("torch and torchvision", False, _line(error), cure)
+        yield Finding("torch and torchvision", False, first_line(error), cure)
         return
     detail = f"{torch.__version__} and {vision.__version__}, {torch.get_num_threads()} threads"
     yield Finding("torch and torchvision", True, detail)
@@ -87,7 +87,7 @@ def check_opencv() -> Iterator[Finding]:
             "install the system library it names (Debian, Ubuntu: apt-get install libgl1 "
             "libglib2.0-0), or use opencv-python-headless instead of opencv-python"
         )
-        yield Finding("OpenCV", False, _line(error), cure)
+        yield Finding("OpenCV", False, first_line(error), cure)
         return
     yield Finding("OpenCV", True, version)
 
@@ -98,7 +98,7 @@ def check_libraries() -> Iterator[Finding]:
         try:
             module = importlib.import_module(name)
         except ImportError as error:
-            yield Finding(name, False, _line(error), "reinstall oldfix")
+            yield Finding(name, False, first_line(error), "reinstall oldfix")
         else:
             yield Finding(name, True, str(getattr(module, "__version__", "present")))
 
@@ -144,11 +144,6 @@ def check_weights() -> Iterator[Finding]:
             detail = "none installed" if shipped else "none installed, and none comes with oldfix"
             cure = "see 'oldfix weights list'"
             yield Finding(f"weights for {role}", not shipped, detail, cure)
-
-
-def _line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__
 
 
 Check = Callable[[], Iterator[Finding]]

@@ -9,7 +9,7 @@ import imagecodecs
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
-from oldfix.errors import FileError
+from oldfix.errors import FileError, first_line
 from oldfix.files import captions, tiff
 from oldfix.files.decoded import Decoded, Samples, check_size, refuse_several, upright
 from oldfix.files.formats import SAVE_AS, format_of_file
@@ -43,9 +43,8 @@ def decode(path: Path) -> Decoded:
     except MemoryError:
         raise FileError(f"{path}: does not fit into memory; make it smaller first") from None
     except Exception as error:  # decoders raise whatever they like on damaged files
-        reason = next(iter(str(error).strip().splitlines()), repr(error))
         raise FileError(
-            f"{path}: is damaged or cut short ({reason}); copy it again from its source"
+            f"{path}: is damaged or cut short ({first_line(error)}); copy it again from its source"
         ) from error
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oldfix import EnvironmentProblem, WeightsError
+from oldfix import EnvironmentProblem, WeightsError, first_line
 
 
 class Published(nn.Module):  # type: ignore[misc]
@@ -117,7 +117,7 @@ def diffusers() -> Any:
 
 def _missing(error: Exception) -> EnvironmentProblem:
     return EnvironmentProblem(
-        f"published diffusion needs diffusers and transformers ({error}); "
+        f"published diffusion needs diffusers and transformers ({first_line(error)}); "
         "run 'pip install oldfix[published]', or choose model = \"auto\""
     )
 
@@ -131,15 +131,21 @@ def _opened(folder: Path, kinds: Mapping[str, Callable[[Any], Published]]) -> Pu
     spare = ("safety_checker", "feature_extractor", "image_encoder", "watermarker")
     unused = {name: None for name in spare if name in index}
     library = diffusers()
+    try:  # diffusers imports a pipeline, and misses what it needs, only here
+        pipelines = getattr(library, kind)
+    except (ImportError, RuntimeError, AttributeError) as error:
+        raise _missing(error) from error
     try:
-        pipeline = getattr(library, kind).from_pretrained(
+        pipeline = pipelines.from_pretrained(
             str(folder), local_files_only=True, low_cpu_mem_usage=False, **unused
         )
         net = kinds[kind](pipeline)
-    except ImportError as error:  # diffusers misses transformers only here
+    except ImportError as error:
         raise _missing(error) from error
     except Exception as error:  # it raises whatever it likes on a stranger's folder
-        raise WeightsError(f"{folder}: cannot be opened ({error}); copy it again") from error
+        raise WeightsError(
+            f"{folder}: cannot be opened ({first_line(error)}); copy it again"
+        ) from error
     net.eval()
     return net
 

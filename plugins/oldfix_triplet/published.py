@@ -19,7 +19,7 @@ import tomli_w
 import torch
 from torch import Tensor, nn
 
-from oldfix import EnvironmentProblem, WeightsError, write_network
+from oldfix import EnvironmentProblem, WeightsError, first_line, write_network
 from oldfix_triplet import mapping, vae
 
 URL = (
@@ -254,6 +254,6 @@ def _tensors(name: str, content: bytes) -> dict[str, Tensor]:
         if not all(isinstance(value, Tensor) for value in state.values()):
             raise TypeError("holds more than tensors")
     except Exception as error:  # torch raises whatever it likes on a stranger's file
-        line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"{name}: is not a checkpoint of tensors ({line})") from None
+        problem = f"is not a checkpoint of tensors ({first_line(error)})"
+        raise WeightsError(f"{name}: {problem}") from None
     return dict(state)
