@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from oldfix import IMAGE, SAMPLERS, Photo, Pipeline, Runner, Step, UsageError, d
 from oldfix.degrade.noise import gaussian_noise
 from oldfix.evaluation.chart import Chart, Line
 from oldfix.evaluation.metrics import psnr, ssim
-from oldfix.evaluation.studies import leave_with
+from oldfix.evaluation.studies import leave_with, write_study
 
 _NETWORKS = ("denoiser-px-s", "dncnn-s", "nlrn-s")
 #: Numbers of steps measured.
@@ -160,19 +159,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     rows = _STUDIES[options.study](options)
     settings = {name: value for name, value in vars(options).items() if name != "output"}
-    content = json.dumps({"settings": settings, "rows": rows}, indent=2, default=str)
-    (options.output / f"{options.study}.json").write_text(content + "\n", "utf-8")
-    page = table(rows)
-    (options.output / f"{options.study}.md").write_text(page, "utf-8")
-    sys.stdout.write(page)
+    write_study(options.output, options.study, settings, rows)
     return 0
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Rows with the same keys as a Markdown table."""
-    cells = [[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *cells]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _means(results: list[_Image], pairs: list[tuple[_Image, _Image]], seconds: float) -> Row:

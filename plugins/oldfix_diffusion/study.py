@@ -8,8 +8,6 @@ is trained already in the output folder is only measured.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +23,7 @@ from oldfix import DEFECTS, fill_marks
 from oldfix.evaluation.metrics import psnr, ssim
 from oldfix.evaluation.samples import Sample, samples
 from oldfix.evaluation.sets import load_set
-from oldfix.evaluation.studies import leave_with
+from oldfix.evaluation.studies import leave_with, write_study
 from oldfix.training import PhotoPool, TrainRequest, fit, publish, read_recipe
 from oldfix_diffusion.bank_task import filled_banks
 from oldfix_diffusion.denoiser import Denoiser, load_denoiser
@@ -78,11 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     trained(options, latent)
     rows = list(measured(options, latent))
     settings = {k: v for k, v in vars(options).items() if k not in {"output", "data", "questions"}}
-    content = json.dumps({"settings": settings, "rows": rows}, indent=2)
-    (options.output / "gaussian.json").write_text(content + "\n", "utf-8")
-    page = table(rows)
-    (options.output / "gaussian.md").write_text(page, "utf-8")
-    sys.stdout.write(page)
+    write_study(options.output, "gaussian", settings, rows)
     return 0
 
 
@@ -127,13 +121,6 @@ def measured(options: argparse.Namespace, latent: Autoencoder) -> Iterator[Row]:
                 yield {"way": way, "steps": steps, **_means(results, asked, seconds)}
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Rows with the same keys as a Markdown table."""
-    cells = [[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *cells]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def _example(pool: PhotoPool, rng: np.random.Generator) -> tuple[_Array, _Array, _Array]:
     _, start, target, mask = make_example(pool, rng, sound=rng.random() < _SOUND)
     return start, target, squares(mask[..., 0])
@@ -148,7 +135,7 @@ def _middle(sample: Sample, side: int) -> Sample:
 
 
 def _start(sample: Sample) -> tuple[_Array, _Array]:
-    """The picture with narrow marks filled, and its mask."""
+    """The picture with its marks filled as the stage does, and its mask."""
     mask: _Array = sample.known[DEFECTS]
     return fill_marks(sample.image, mask > 0.5, FILL_PX), mask
 

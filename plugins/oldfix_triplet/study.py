@@ -8,8 +8,6 @@ folder of old photographs or another. No photograph counts on both sides of a co
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ import torch
 from torch import Tensor
 
 from oldfix import UsageError
-from oldfix.evaluation.studies import leave_with
+from oldfix.evaluation.studies import leave_with, write_study
 from oldfix.training import PhotoPool, stacked
 from oldfix_triplet.examples import Domains
 from oldfix_triplet.gap import domain_accuracy, squared_mmd
@@ -111,13 +109,6 @@ def _pairs(halves: tuple[Domains, Domains], count: int, seed: int) -> tuple[Tens
     return stacked(halves[i % 2].pair(rng) for i, rng in enumerate(rngs))
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Rows with the same keys as a Markdown table."""
-    cells = [[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *cells]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study; the table goes to the standard output and the output folder."""
     parser = argparse.ArgumentParser(prog="python -m oldfix_triplet.study", description=__doc__)
@@ -131,12 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     how = {"mapping": options.mapping, "crops": options.crops, "seed": options.seed}
     rows = gap(options.files, options.clean, options.real, **how)
-    options.output.mkdir(parents=True, exist_ok=True)
     settings = {name: value for name, value in vars(options).items() if name != "output"}
-    content = json.dumps({"settings": settings, "rows": rows}, indent=2, default=str)
-    (options.output / "gap.json").write_text(content + "\n", "utf-8")
-    (options.output / "gap.md").write_text(table(rows), "utf-8")
-    sys.stdout.write(table(rows))
+    write_study(options.output, "gap", settings, rows)
     return 0
 
 
