@@ -37,13 +37,15 @@ def age(
 ) -> None:
     """Damage sound photographs as time does."""
     from oldfix.cli.commands import leave
-    from oldfix.cli.outputs import name_outputs
+    from oldfix.cli.outputs import name_outputs, refuse_twins
     from oldfix.degrade import load_recipe
     from oldfix.files.find import find_photos
 
     load_recipe(recipe)
     found, problems = find_photos(photos)
     targets = name_outputs(found, output, word="aged")
+    if truth:
+        refuse_twins(found, [_beside(target)[_TRUTHS[0]] for target in targets])
     errors: list[PhotoError] = [*problems]
     for one, target in zip(found, targets, strict=True):
         try:
@@ -66,7 +68,7 @@ def _age_one(
     from oldfix.files import check_writable, read_photo, write_photo
     from oldfix.keys import IMAGE
 
-    beside = {name: target.with_name(f"{target.stem}.{name}") for name in _TRUTHS if truth}
+    beside = _beside(target) if truth else {}
     for path in (target, *beside.values()):
         check_writable(path, source=str(source), overwrite=overwrite)
     photo = read_photo(source)
@@ -75,6 +77,11 @@ def _age_one(
     write_photo(photo.put(IMAGE, aged.image), target, overwrite=overwrite)
     if truth:
         _write_truth(photo, aged, beside, {"recipe": recipe, "seed": seed}, overwrite=overwrite)
+
+
+def _beside(target: Path) -> dict[str, Path]:
+    """Where the truth about an aged photograph goes."""
+    return {name: target.with_name(f"{target.stem}.{name}") for name in _TRUTHS}
 
 
 def _is_grey(image: Image) -> bool:

@@ -36,7 +36,7 @@ def name_outputs(
             raise UsageError(f"-o {output}: is one file, {len(found)} photographs need a folder")
         return [output] * len(found)
     targets = [_target(one, output, suffix or _suffix_of(one.path), word) for one in found]
-    _refuse_twins(found, targets)
+    refuse_twins(found, targets)
     return targets
 
 
@@ -72,7 +72,12 @@ def _suffix_of(path: Path) -> str:
         return path.suffix  # reading it will say what is wrong
 
 
-def _refuse_twins(found: Sequence[Found], targets: Sequence[Path]) -> None:
+def refuse_twins(found: Sequence[Found], targets: Sequence[Path]) -> None:
+    """See that no two photographs have one output.
+
+    Raises:
+        UsageError: two have.
+    """
     first: dict[Path, Path] = {}
     for one, target in zip(found, targets, strict=True):
         twin = first.setdefault(target, one.path)

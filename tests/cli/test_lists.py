@@ -207,6 +207,13 @@ class TestAge:
         assert "a.aged.target.png: exists already" in again.stderr
         assert not (album / "a.aged.png").exists()
 
+    def test_no_two_share_their_truth(self, cli: Cli, tmp_path: Path) -> None:
+        for name in ("a.png", "a.jpg"):
+            Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save(tmp_path / name)
+        assert "a.aged.target.png" in cli("age", tmp_path, "--truth").stderr
+        assert not list(tmp_path.glob("*aged*"))
+        assert cli("age", tmp_path).exit_code == 0
+
     def test_bad_ones_among_good_ones(self, cli: Cli, album: Path) -> None:
         result = cli("age", album / "gone.jpg", album / "a.png")
         assert result.exit_code == 4
