@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 from pathlib import Path
 
@@ -10,10 +11,12 @@ _ROOT = Path(__file__).resolve().parents[1]
 _MATTERS = ("oldfix", "plugins", "weights")
 
 
+@functools.cache
 def commit() -> str:
     """The checkout's commit, with + if its code or weights differ from it.
 
-    Empty where oldfix was installed without its checkout, or where there is no git.
+    Empty where oldfix was installed without its checkout, or where there is no git. Looked up once
+    for each process: ask before long work begins, lest it be the commit of its end.
     """
     if not (_ROOT / ".git").exists():
         return ""

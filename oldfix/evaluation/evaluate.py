@@ -98,6 +98,7 @@ class Evaluation:
         self, chosen: EvaluationSet, questions: Sequence[Sample] | None = None
     ) -> tuple[Table, list[Outcome], list[Sample]]:
         """Run every row of a set, on its own samples or on the questions given instead."""
+        facts = self._facts(chosen)
         asked = self._samples(chosen) if questions is None else list(questions)
         kind = chosen.kind_of_rows
         rows = [
@@ -118,7 +119,7 @@ class Evaluation:
             results=tuple(outcome.result for outcome in outcomes),
             skipped={row.name: row.why for row in rows if isinstance(row, Skipped)}
             | self._missing_columns(chosen),
-            facts=self._facts(chosen),
+            facts=facts,
             note=chosen.note,
             published=chosen.published,
         )

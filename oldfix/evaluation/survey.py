@@ -126,6 +126,7 @@ def write_survey(
     if (out / VERDICTS_NAME).exists():
         raise UsageError(f"{out / VERDICTS_NAME}: may hold verdicts already; choose another -o")
     make_folder(out)
+    commit()  # which one it is may change on the way
     entries: list[_Entry] = []
     failed: dict[str, str] = {}
     most: list[_Entry] = []  # the others' crops are let go, so that many photographs fit
