@@ -41,7 +41,8 @@ class TrainFlags:
     ] = None
     workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 1
     recipe: Annotated[
-        str | None, typer.Option(help="cpu or gpu; by default the one of the device.")
+        str | None,
+        typer.Option(help="One of the network's recipes; by default cpu or gpu, as the device."),
     ] = None
 
     def request(self, card: WeightsCard, data: Iterable[Path]) -> TrainRequest:
@@ -61,7 +62,7 @@ class TrainFlags:
         request = TrainRequest(data=tuple(data), card=card, **values)
         if self.resume and self.overwrite:
             raise UsageError(f"train {card.id}: either --resume or --overwrite; leave one out")
-        if not (self.resume or self.overwrite) and any(request.out.rglob("checkpoint.pt")):
+        if not (self.resume or self.overwrite) and any(request.out.rglob(request.checkpoint.name)):
             raise UsageError(
                 f"train {card.id}: {request.out} holds a run; go on with --resume, begin anew with "
                 "--overwrite, or choose another folder with -o"
@@ -115,14 +116,17 @@ def train(
 def _train(card: WeightsCard, request: TrainRequest, *, overwrite: bool) -> None:
     import torch
 
+    from oldfix.checkout import commit
     from oldfix.keys import resolve
     from oldfix.training.loop import device_of
 
     device_of(request)
+    commit()  # which one it is may change while the training goes on
     if overwrite:
         # Of a run with several phases too: a later --resume must not take an old one for finished.
-        for file in request.out.rglob("checkpoint.pt"):
-            file.unlink()
+        # Kept under another name, as what is asked for may still turn out not to be possible.
+        for file in request.out.rglob(request.checkpoint.name):
+            file.replace(file.with_suffix(".old"))
     minutes = request.minutes
     box = f"{minutes:g} minutes" if minutes else f"the minutes of recipe {request.recipe}"
     tell(f"training {card.id} for {box} on {request.device}; log and checkpoint in {request.out}")

@@ -22,6 +22,7 @@ class CsvLog:
         """
         self.path = path
         self._columns: list[str] = []
+        self._last = ""
         rows = list(csv.DictReader(io.StringIO(path.read_text()))) if path.is_file() else []
         path.unlink(missing_ok=True)
         for row in rows:
@@ -30,7 +31,7 @@ class CsvLog:
                 self.add(int(row.pop("step")), row)
 
     def add(self, step: int, values: Mapping[str, float | str]) -> None:
-        """Append a row; values are rounded to six digits.
+        """Append a row; values are rounded to six digits. A step that is the last already is left.
 
         Raises:
             EnvironmentProblem: the file cannot be written (a full disk, say).
@@ -39,6 +40,8 @@ class CsvLog:
             name: value if isinstance(value, str) else f"{float(value):.6g}"
             for name, value in values.items()
         }
+        if row["step"] == self._last:
+            return  # of a run that is gone on with where it was validated last
         new = not self._columns
         self._columns = self._columns or list(row)
         try:
@@ -47,6 +50,7 @@ class CsvLog:
                 if new:
                     writer.writeheader()
                 writer.writerow(row)
+            self._last = row["step"]
         except OSError as error:
             raise EnvironmentProblem(
                 f"{self.path}: cannot be written ({error.strerror or error}); free some space, "

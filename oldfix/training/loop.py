@@ -66,7 +66,7 @@ def device_of(request: TrainRequest) -> torch.device:
         EnvironmentProblem: there is none of that name.
     """
     if request.device == "auto":
-        raise UsageError("device auto: a training is told its device; use --device cpu or cuda")
+        raise UsageError("device 'auto': a training is told its device; use --device cpu or cuda")
     return choose_device(request.device)
 
 
@@ -81,7 +81,7 @@ class _Run:
         if request.init is not None:
             start_from(task.net, request.init)
         self.state = _state(task.net.to(self.device), settings)
-        self.file = request.out / "checkpoint.pt"
+        self.file = request.checkpoint
         if request.resume and self.file.is_file():
             checkpoint.restore(self.file, self.state, self.device)
         done = self.state.progress.step

@@ -15,7 +15,8 @@ from safetensors import SafetensorError
 
 from oldfix.checkout import commit
 from oldfix.engine.tensors import write_network
-from oldfix.errors import EnvironmentProblem
+from oldfix.errors import EnvironmentProblem, FileError
+from oldfix.files import write_text
 from oldfix.training.pool import PhotoPool
 from oldfix.training.recipes import TrainingRecipe
 from oldfix.training.settings import TrainRequest
@@ -55,7 +56,7 @@ def publish(
     try:
         write_network(path, net, config=dict(net.config))
         _write_facts(path, request, recipe, figures, photographs)
-    except (OSError, SafetensorError) as error:
+    except (OSError, FileError, SafetensorError) as error:
         raise EnvironmentProblem(
             f"{path}: cannot be written ({error}); free some space, then go on with --resume"
         ) from error
@@ -70,7 +71,7 @@ def _write_facts(
     photographs: PhotoPool,
 ) -> None:
     facts = {"figures": dict(figures), "run": _run(request, recipe, photographs)}
-    path.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+    write_text(path.with_suffix(".json"), json.dumps(facts, indent=2) + "\n", overwrite=True)
     if request.card is not None:
         data = path.read_bytes()
         table = request.card.model_dump(mode="json", exclude_defaults=True) | {
@@ -83,7 +84,8 @@ def _write_facts(
             "limits": f"not looked at yet; of the network before: {request.card.limits}",
             "figures": {"validation": json.dumps(dict(figures))},
         }
-        path.with_suffix(".card.toml").write_text(tomli_w.dumps({"card": [table]}), "utf-8")
+        card = path.with_suffix(".card.toml")
+        write_text(card, tomli_w.dumps({"card": [table]}), overwrite=True)
 
 
 def _run(request: TrainRequest, recipe: TrainingRecipe, photographs: PhotoPool) -> dict[str, Any]:

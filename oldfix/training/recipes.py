@@ -56,6 +56,7 @@ class TrainingRecipe(BaseModel):
     Attributes:
         minutes: time box, unless the user gives another.
         network: keyword arguments of the network, where they differ from its defaults.
+        goes_on: whether it goes on with a network that is there, and ``init`` must name it.
         start: what is done to the network of ``init`` before it is trained; the network's own
             training says what it may hold, and most know nothing of it.
         phases: in the order in which they run.
@@ -65,6 +66,7 @@ class TrainingRecipe(BaseModel):
 
     minutes: float = Field(gt=0)
     network: dict[str, Any] = Field(default_factory=dict)
+    goes_on: bool = False
     start: dict[str, Any] = Field(default_factory=dict)
     phases: dict[str, Phase] = Field(min_length=1)
 
@@ -88,16 +90,23 @@ def read_recipe(file: Path, network: str, request: TrainRequest) -> TrainingReci
         request: its ``recipe`` is the name of the second.
 
     Raises:
-        UsageError: there is no such recipe, or it is not complete.
+        UsageError: there is no such recipe, it is not complete, or it goes on with a network
+            that the request does not name.
     """
     tables = tomllib.loads(file.read_text("utf-8")).get(network, {})
     if request.recipe not in tables:
         cure = did_you_mean(request.recipe, tables) or f"; there are: {', '.join(tables) or 'none'}"
         raise UsageError(f"train {network}: no recipe {request.recipe!r}{cure}")
     try:
-        return TypeAdapter(TrainingRecipe).validate_python(tables[request.recipe])
+        recipe = TypeAdapter(TrainingRecipe).validate_python(tables[request.recipe])
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
         )
         raise UsageError(f"{file}: recipe {network}.{request.recipe}: {problems}") from None
+    if recipe.goes_on and request.init is None:
+        raise UsageError(
+            f"train {network}: the recipe {request.recipe!r} goes on with a network that is there; "
+            "name it by --init"
+        )
+    return recipe

@@ -31,7 +31,7 @@ class TrainRequest:
         resume: go on from the checkpoint in ``out``, if there is one.
         init: weights file to start from, instead of random values.
         workers: processes that make samples; 0 makes them in the training process.
-        recipe: name of the network's recipe, "cpu" or "gpu".
+        recipe: name of one of the network's recipes.
         card: what ships now; the new network's card is made from it.
     """
 
@@ -45,6 +45,11 @@ class TrainRequest:
     workers: int = 1
     recipe: str = "cpu"
     card: WeightsCard | None = None
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that a run can be gone on with from."""
+        return self.out / "checkpoint.pt"
 
 
 @checked(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))

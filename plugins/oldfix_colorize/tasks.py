@@ -15,10 +15,12 @@ from oldfix.degrade import age, load_recipe
 from oldfix.training import PhotoPool, stacked
 from oldfix_colorize import losses
 from oldfix_colorize.adversary import Adversary
+from oldfix_colorize.histogram import pooled
 from oldfix_colorize.net import PikFix
 from oldfix_colorize.samples import DAMAGE, Views, colourful, luminance_of
 
 _VALIDATED = 64
+_HELD_SEED = 0  # of what is held out, so that trainings of any seed can be compared
 _PRIOR_SAMPLES = 200
 _BATCH = 16
 #: Share of an even distribution that is mixed into that of the colours, before rare ones are
@@ -71,14 +73,14 @@ def system_of(net: nn.Module) -> PikFix:
 class RestorationTask:
     """Teaches the restoration sub-network alone, on crops at full size: ``L1 + (1 - SSIM)``."""
 
-    def __init__(self, net: PikFix, pool: PhotoPool, seed: int = 0, size: int = 96) -> None:
+    def __init__(self, net: PikFix, pool: PhotoPool, size: int = 96) -> None:
         self.net: nn.Module = net
         net.requires_grad_(False)
         net.restoration.requires_grad_(True)
         self.pool, held = pool.split()
         self.size = size
         self.recipes = (load_recipe("old-photo-no-tone"), load_recipe(DAMAGE))
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(_HELD_SEED)
         self.held = stacked(self.drawn(held, rng) for _ in range(_VALIDATED))
 
     def drawn(self, pool: PhotoPool, rng: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
@@ -117,7 +119,6 @@ class ColourTask:
         self,
         net: PikFix,
         pool: PhotoPool,
-        seed: int = 0,
         size: int = 112,
         weights: Weights | None = None,
     ) -> None:
@@ -130,7 +131,7 @@ class ColourTask:
         damage = DAMAGE.stem if self.repaired else "ageing"
         self.views = Views(kept, size, damage=damage)
         held_views = Views(held, size, with_reference=1, foreign=0, jittered=0, damage=damage)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(_HELD_SEED)
         self.held = stacked(held_views.draw(rng)[:4] for _ in range(_VALIDATED))
         self.rarity = self.rarities(rng)
         if self.repaired and self.weights.adversarial:
@@ -190,7 +191,7 @@ class ColourTask:
     def rarities(self, rng: np.random.Generator) -> Tensor:
         """Return the weight of each colour bin: rare ones count more, 1 on average."""
         (chroma,) = stacked((self.views.draw(rng).chroma,) for _ in range(_PRIOR_SAMPLES))
-        classes = system_of(self.net).colorization.classes(functional.avg_pool2d(chroma, 8))
+        classes = system_of(self.net).colorization.classes(pooled(chroma))
         frequency = classes.mean(dim=(0, 2, 3))
         weight = 1 / ((1 - _EVEN) * frequency + _EVEN / len(frequency))
         return weight / (weight * frequency).sum()

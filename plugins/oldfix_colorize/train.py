@@ -34,14 +34,14 @@ def train(request: TrainRequest) -> Path:
     if request.init is not None:
         start_from(net, request.init)
     # Phases that a recipe may have, in any order.
-    tasks: dict[str, Callable[[PikFix, PhotoPool, int], RestorationTask | ColourTask]] = {
+    tasks: dict[str, Callable[[PikFix, PhotoPool], RestorationTask | ColourTask]] = {
         "restoration": RestorationTask,
         "colour": partial(ColourTask, weights=weights),
         "joint": partial(JointTask, weights=weights),
     }
     figures: dict[str, float] = {}
     for name, phase in recipe.phases.items():
-        task = tasks[name](net, photographs, request.seed)
+        task = tasks[name](net, photographs)
         part = replace(recipe.part(request, name), init=None)
         trained = fit(task, phase.settings, part)
         net.load_state_dict(system_of(trained).state_dict())

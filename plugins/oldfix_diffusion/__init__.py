@@ -28,7 +28,7 @@ class RestoreOptions(Options):
         ge=0,
         le=1000,
         description="fill marked parts up to this width first; wider ones only where their colour "
-        "is far from what surrounds them, and no stain through which the picture shows",
+        "is far from what surrounds them",
     )
     model: str = Field("auto", description="weights of the restorer")
 

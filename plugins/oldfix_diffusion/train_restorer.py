@@ -53,7 +53,7 @@ def train(request: TrainRequest) -> Path:
 
 
 class _Task(ABC):
-    """What both phases share: photographs, the frozen latent, and held-out examples."""
+    """What the phases share: photographs, the frozen latent, and held-out examples."""
 
     sound: float
 

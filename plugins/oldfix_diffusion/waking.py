@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import torch
 
-from oldfix import UsageError
 from oldfix.training import TrainingRecipe, TrainRequest, start_from
 from oldfix_diffusion.net import FACTOR
 from oldfix_diffusion.restorer import Restorer
@@ -24,15 +23,10 @@ def started(net: Restorer, request: TrainRequest, recipe: TrainingRecipe) -> Tra
         The request, without ``init`` where the network has its tensors by now.
 
     Raises:
-        UsageError: there is no ``init``, or it does not fit the network.
+        UsageError: ``init`` does not fit the network.
     """
-    if not recipe.start:
+    if not recipe.start or request.init is None:
         return request
-    if request.init is None:
-        raise UsageError(
-            f"train: the recipe {request.recipe!r} goes on with a network that is there; "
-            "name it by --init"
-        )
     start_from(net, request.init)
     wake(net, **recipe.start)
     return replace(request, init=None)

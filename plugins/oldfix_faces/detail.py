@@ -39,7 +39,7 @@ class DetailHead(nn.Module):  # type: ignore[misc]
         nn.init.zeros_(self.exit.bias)
 
     def forward(self, faces: Tensor, coarse: Tensor) -> Tensor:
-        """Return what to add to the coarse correction; all (N, 3, H, W)."""
+        """Return a correction of faces, all (N, 3, H, W); who asks decides what is added to it."""
         planes = torch.cat([faces - 0.5, 4 * coarse.to(faces.dtype)], dim=1)
         x = self.entry(F.pixel_unshuffle(planes, FOLD))
         skips = []

@@ -33,9 +33,9 @@ PUBLISHED: dict[str, Any] = {
     "narrow": 1,
     "sft_half": True,
 }
-#: Constructor arguments of the network trained here, for faces of 256 pixels: it works at 64, a
-#: quarter as wide, with a style of 128 numbers, because one style for every layer is what fills a
-#: narrow network; the head adds what only the full resolution can tell.
+#: Constructor arguments of a network trained from the start, for faces of 256 pixels: it works at
+#: 64, a quarter as wide, with a style of 128 numbers, because one style for every layer is what
+#: fills a narrow network; the head adds what only the full resolution can tell.
 SMALL: dict[str, Any] = {
     **PUBLISHED,
     "out_size": 64,
@@ -152,7 +152,7 @@ def build(config: dict[str, Any]) -> FaceRefiner:
 
 
 def config_small() -> dict[str, Any]:
-    """Configuration of the network trained by this project."""
+    """Configuration of the refiner that the recipes ``cpu`` and ``gpu`` train from the start."""
     return {"residual": True, "detail": list(_HEAD), **SMALL}
 
 

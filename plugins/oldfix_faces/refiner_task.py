@@ -38,11 +38,11 @@ _VALIDATION_FACES = 32
 
 
 class RefinerTask:
-    """Teaches a residual `FaceRefiner` to undo damage on aligned faces.
+    """Teaches a `FaceRefiner` to undo damage on aligned faces.
 
     Args:
         pool: aligned faces on the FFHQ template; every 20th is kept for validation.
-        net: the network to train.
+        net: the network to train; one that paints faces only in the part "finish".
         part: what is trained. "head": the head alone, as if gfpgan's network added nothing,
             which is true of a fresh one and three times as fast. "whole": everything. "finish":
             the head alone on what gfpgan's network gives as it is, seen through a window around

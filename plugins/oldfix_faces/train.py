@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +12,7 @@ from oldfix_faces.detector_net import load_published_mobile
 from oldfix_faces.detector_task import DetectorTask
 from oldfix_faces.landmark_net import LandmarkNet
 from oldfix_faces.landmark_task import LandmarkTask, read_known_faces
-from oldfix_faces.refiner_net import build, config_small
+from oldfix_faces.refiner_net import FaceRefiner, build, config_small, load
 from oldfix_faces.refiner_task import Part, RefinerTask, read_faces
 from oldfix_faces.train_after import train_after_restoring
 from oldfix_faces.train_published import train_as_published
@@ -30,18 +31,39 @@ def train_refiner(request: TrainRequest) -> Path:
 
     Returns:
         ``gfpgan-256-oldfix.safetensors`` in ``request.out``, with figures beside it.
+
+    Raises:
+        UsageError: the recipe goes on with a network, and ``init`` names none, or one without a
+            head.
     """
     recipe = read_recipe(_RECIPES, REFINER, request)
     if "transfer" in recipe.phases:
         return train_from_restorer(request, recipe, REFINER)
     if "after" in recipe.phases:
         return train_after_restoring(request, recipe, REFINER)
-    pool, net = read_faces(request.data), build({**config_small(), **recipe.network})
+    pool = read_faces(request.data)
+    if recipe.goes_on and request.init is not None:
+        net, asked = with_head(request.init), replace(request, init=None)
+    else:
+        net, asked = build({**config_small(), **recipe.network}), request
     for name, phase in recipe.phases.items():
         task = RefinerTask(pool, net, part=cast(Part, name))
-        net = fit(task, phase.settings, recipe.part(request, name))
+        net = fit(task, phase.settings, recipe.part(asked, name))
     figures = task.validate(net)
     return publish(net, request, REFINER, recipe=recipe, figures=figures, photographs=pool)
+
+
+def with_head(file: Path) -> FaceRefiner:
+    """Load a refiner whose head can be trained on, of whatever size.
+
+    Raises:
+        UsageError: it has no head.
+    """
+    net = load(file)
+    if net.detail is None:
+        raise UsageError(f"{file}: has no head to train on; name a refiner that has one by --init")
+    net.detail.requires_grad_(True)
+    return net
 
 
 def train_gfpgan(request: TrainRequest) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 
 from oldfix import IMAGE, Photo, Pipeline, Plan, Runner, Step, UsageError, discover
 from oldfix.training import (
@@ -42,7 +43,8 @@ def train_after_restoring(request: TrainRequest, recipe: TrainingRecipe, name: s
         name: card of the refiner.
 
     Raises:
-        WeightsError: the refiner, or what the stage before it needs, is not installed.
+        WeightsError: the refiner, or what the stage before it needs, is not installed, or
+            ``init`` is no refiner.
         UsageError: ``init`` has a head of its own.
     """
     pool = read_faces(request.data)
@@ -51,9 +53,9 @@ def train_after_restoring(request: TrainRequest, recipe: TrainingRecipe, name: s
     net = shipped if request.init is None else under_head(load(request.init), shipped)
     assert net.detail is not None
     net.detail.requires_grad_(True)
-    task = RestoredTask(pool, net)
+    before = start_of(net, request)
+    task = RestoredTask(pool, net, device=request.device)
     settings = recipe.phases["after"].settings
-    before = {name: value.clone() for name, value in net.state_dict().items()}
     _log.info("before training: %s", dict(task.validate(net)))
     best = fit(task, settings, replace(recipe.part(request, "after"), init=None))
     assert isinstance(best, FaceRefiner)
@@ -61,6 +63,16 @@ def train_after_restoring(request: TrainRequest, recipe: TrainingRecipe, name: s
     move_back(best, before)
     figures = {**task.validate(best), "without gfpgan": task.without_gfpgan(best)}
     return publish(best, request, name, recipe=recipe, figures=figures, photographs=pool)
+
+
+def start_of(net: FaceRefiner, request: TrainRequest) -> dict[str, torch.Tensor]:
+    """The tensors that a run began with, which it is moved back to even if it was interrupted."""
+    file = request.out / "start.safetensors"
+    if request.resume and file.is_file():
+        return dict(load_file(file))
+    request.out.mkdir(parents=True, exist_ok=True)
+    save_file(net.state_dict(), file)
+    return {name: value.clone() for name, value in net.state_dict().items()}
 
 
 def under_head(gfpgan: FaceRefiner, headed: FaceRefiner) -> FaceRefiner:
@@ -84,8 +96,8 @@ def under_head(gfpgan: FaceRefiner, headed: FaceRefiner) -> FaceRefiner:
     return net
 
 
-def move_back(net: FaceRefiner, before: Mapping[str, torch.Tensor], share: float = _BACK) -> None:
-    """Move a network's weights back towards those that its training started from.
+def move_back(net: FaceRefiner, before: Mapping[str, torch.Tensor]) -> None:
+    """Move a network's weights half-way back to those that its training started from.
 
     Half-way between the two a network keeps most of what either does best (Wortsman et al.,
     "Robust fine-tuning of zero-shot models", CVPR 2022).
@@ -93,18 +105,17 @@ def move_back(net: FaceRefiner, before: Mapping[str, torch.Tensor], share: float
     Args:
         net: changed in place.
         before: the state it started from.
-        share: of the way back.
     """
     with torch.no_grad():
         for name, value in net.state_dict().items():
             if value.is_floating_point():
-                value.lerp_(before[name].to(value), share)
+                value.lerp_(before[name].to(value), _BACK)
 
 
-def restored(pairs: Iterable[Pair]) -> list[Pair]:
+def restored(pairs: Iterable[Pair], device: str) -> list[Pair]:
     """Run the stage before over the damaged faces of pairs."""
     plan = Pipeline((Step(_BEFORE),), "restored faces").plan(discover(), given=(IMAGE,))
-    with Runner() as runner:
+    with Runner(device=device) as runner:
         return [(_run(runner, plan, damaged), target) for damaged, target in pairs]
 
 
@@ -115,14 +126,17 @@ class RestoredTask(RefinerTask):
         pool: aligned faces on the FFHQ template.
         net: the network; its head is trained.
         examples: number of restored faces, made once.
+        device: that restores them.
     """
 
-    def __init__(self, pool: PhotoPool, net: FaceRefiner, examples: int = _EXAMPLES) -> None:
+    def __init__(
+        self, pool: PhotoPool, net: FaceRefiner, examples: int = _EXAMPLES, device: str = "cpu"
+    ) -> None:
         super().__init__(pool, net, part="finish")
         _log.info("restoring %d faces, which is not part of the time box", examples)
         rng = np.random.default_rng(_SEED)
-        self.restored = restored([super(RestoredTask, self).sample(rng) for _ in range(examples)])
-        self.held_restored = restored(self.held)
+        drawn = [super(RestoredTask, self).sample(rng) for _ in range(examples)]
+        self.restored, self.held_restored = restored(drawn, device), restored(self.held, device)
 
     def sample(self, rng: np.random.Generator) -> Pair:
         """Return (damaged or restored, target), each (size, size, 3) uint8 RGB."""
@@ -135,8 +149,8 @@ class RestoredTask(RefinerTask):
         found, after = measured(net, self.held), measured(net, self.held_restored)
         return {
             "score": (found["score"] + after["score"]) / 2,
-            **{f"found, {name}": value for name, value in found.items()},
-            **{f"restored, {name}": value for name, value in after.items()},
+            **{f"found_{name}": value for name, value in found.items()},
+            **{f"restored_{name}": value for name, value in after.items()},
         }
 
     def without_gfpgan(self, net: torch.nn.Module) -> float:

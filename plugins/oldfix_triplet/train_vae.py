@@ -151,7 +151,10 @@ def head_start(game: VaeGame, task: VaeTask, *, seed: int) -> None:
         task: makes the examples.
         seed: of the examples and of the batches.
     """
-    _log.info("making %d examples, for the discriminator of latents alone", _CODES)
+    _log.info(
+        "making %d examples, for the discriminator of latents alone; not part of the time box",
+        _CODES,
+    )
     found, judge = game.pair.found, game.latent_judge
     device = next(judge.parameters()).device
     drawn = stacked(task.sample(np.random.default_rng([seed, 9, i])) for i in range(_CODES))
@@ -183,7 +186,8 @@ def train(request: TrainRequest) -> Path:
 
     The gap between real and synthetic latents is measured before and after the latent game. With
     ``request.init`` both autoencoders are there already, and the game alone is played, for the
-    whole time. With ``request.resume`` a run goes on in the phase in which it stopped.
+    whole time, once the discriminator has learned alone, before the time box begins. With
+    ``request.resume`` a run goes on in the phase in which it stopped.
     """
     recipe = read_recipe(Path(__file__).with_name("training.toml"), NAME, request)
     domains = Domains.read(request.data)
@@ -201,7 +205,7 @@ def train(request: TrainRequest) -> Path:
         apart = replace(request, minutes=minutes)
     task = VaeTask(domains, game, apart=True)
     before = measured(task, game.to(request.device))
-    if not (request.resume and (recipe.part(apart, "apart").out / "checkpoint.pt").is_file()):
+    if not (request.resume and recipe.part(apart, "apart").checkpoint.is_file()):
         head_start(game, task, seed=request.seed)
     game = trained(game, task, recipe, apart, "apart")
     after = measured(task, game)

@@ -81,9 +81,10 @@ def test_the_recipe_wakes_the_network_of_init_and_trains_all_of_it(tmp_path: Pat
 
 
 def test_waking_needs_a_network(tmp_path: Path) -> None:
-    asked = TrainRequest((tmp_path,), tmp_path / "run", recipe="wake")
-    with pytest.raises(UsageError, match="'wake' goes on with a network"):
-        started(restorer(0), asked, read_recipe(RECIPES, "restorer-s", asked))
+    for recipe in ("wake", "finish"):
+        asked = TrainRequest((tmp_path,), tmp_path / "run", recipe=recipe)
+        with pytest.raises(UsageError, match=f"'{recipe}' goes on with a network"):
+            read_recipe(RECIPES, "restorer-s", asked)
 
 
 def test_other_recipes_leave_the_network_and_the_request_alone(tmp_path: Path) -> None:

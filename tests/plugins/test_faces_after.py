@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from oldfix import UsageError
+from oldfix import UsageError, write_network
 from oldfix.training import PhotoPool, TrainRequest, read_recipe
 from oldfix_faces import train, train_after
 from oldfix_faces.refiner_net import FaceRefiner, tiny, tiny_published
 from oldfix_faces.refiner_task import Pair
-from oldfix_faces.train_after import RestoredTask, move_back, under_head
+from oldfix_faces.train_after import RestoredTask, move_back, start_of, under_head
 
 
 def faces(*, requires_grad: bool = False) -> torch.Tensor:
@@ -76,19 +77,31 @@ def test_trained_weights_are_moved_half_of_the_way_back() -> None:
         torch.testing.assert_close(value, (start.state_dict()[name] + end[name]) / 2, msg=name)
 
 
+def test_a_run_that_goes_on_is_moved_back_to_where_it_began(tmp_path: Path) -> None:
+    began, other = headed(), headed()
+    torch.nn.init.ones_(other.detail.exit.bias)  # type: ignore[union-attr]
+    asked = TrainRequest((), tmp_path / "run")
+    start_of(began, asked)
+    found = start_of(other, replace(asked, resume=True))
+    assert found.keys() == began.state_dict().keys()
+    for name, value in began.state_dict().items():
+        assert torch.equal(found[name], value), name
+
+
 def test_half_of_the_faces_were_restored_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    def marked(pairs: list[Pair]) -> list[Pair]:
+    def marked(pairs: list[Pair], device: str) -> list[Pair]:
+        assert device == "cuda:7"
         return [(np.zeros_like(damaged), target) for damaged, target in pairs]
 
     monkeypatch.setattr(train_after, "restored", marked)
-    task = RestoredTask(pool(128), headed(), examples=3)
+    task = RestoredTask(pool(128), headed(), examples=3, device="cuda:7")
     rng = np.random.default_rng(1)
     share = np.mean([not task.sample(rng)[0].any() for _ in range(60)])
     assert 0.3 < share < 0.7
     figures = task.validate(task.net)
-    found, after = figures["found, score"], figures["restored, score"]
+    found, after = figures["found_score"], figures["restored_score"]
     assert figures["score"] == pytest.approx((found + after) / 2)
-    assert figures["restored, input"] < figures["found, input"]
+    assert figures["restored_input"] < figures["found_input"]
     assert task.without_gfpgan(task.net) != figures["score"]
 
 
@@ -96,9 +109,24 @@ def test_faces_are_restored_by_the_stage_that_runs_before() -> None:
     rng = np.random.default_rng(0)
     target = np.full((64, 64, 3), 128, np.uint8)
     damaged = np.clip(target + rng.normal(0, 20, target.shape), 0, 255).astype(np.uint8)
-    [(result, same)] = train_after.restored([(damaged, target)])
+    [(result, same)] = train_after.restored([(damaged, target)], "cpu")
     assert same is target
     assert np.abs(result - 128.0).mean() < 0.7 * np.abs(damaged - 128.0).mean()
+
+
+def test_what_goes_on_with_a_head_takes_one_of_any_size(tmp_path: Path) -> None:
+    file = tmp_path / "refiner.safetensors"
+    small = under_head(tiny_published(), headed())
+    write_network(file, small, config=small.config)
+    net = train.with_head(file)
+    assert net.config == small.config and net.detail is not None
+    assert all(parameter.requires_grad for parameter in net.detail.parameters())
+    painter = tiny_published()
+    write_network(file, painter, config=painter.config)
+    with pytest.raises(UsageError, match="has no head to train on"):
+        train.with_head(file)
+    with pytest.raises(UsageError, match=r"'finish' goes on with a network .* --init"):
+        train.train_refiner(TrainRequest((), tmp_path / "run", recipe="finish"))
 
 
 def test_the_recipe_has_one_phase(tmp_path: Path) -> None:

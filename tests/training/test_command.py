@@ -64,6 +64,7 @@ def test_what_is_begun_anew_leaves_nothing_to_go_on_with(train: Train, tmp_path:
     assert old.exists()
     train("--overwrite")
     assert not old.exists()
+    assert old.with_suffix(".old").exists()  # what was asked for might not have been possible
 
 
 def test_the_seed_decides_what_a_network_is_built_with(
@@ -88,7 +89,7 @@ def test_the_seed_decides_what_a_network_is_built_with(
 def test_a_device_that_cannot_be_is_told_before_anything_is_read(
     train: Train, requests: list[TrainRequest], device: str
 ) -> None:
-    assert f"device '{device}'" in train("--device", device).stderr.replace("auto", "'auto'", 1)
+    assert f"device '{device}'" in train("--device", device).stderr
     assert not requests
 
 

@@ -119,6 +119,8 @@ def test_an_interruption_of_the_last_validation_is_heard(tmp_path: Path) -> None
         fit(Broken("interrupted at last"), SETTINGS, request(tmp_path))
     again = fit(Doubling(), SETTINGS, request(tmp_path, resume=True))
     assert not torch.equal(tensors(again)["weight"], Doubling().net.weight)
+    rows = (tmp_path / "validation.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["step", "20"]  # validated twice, told once
 
 
 def test_who_will_not_wait_interrupts_twice() -> None:
