@@ -58,6 +58,8 @@ def _parameter_row(parameter: Any) -> list[str]:
     default = parameter.default
     if isinstance(default, str | int | float | Path) and not isinstance(default, bool):
         text += f" Default: `{default}`." if str(default) else ""
+    if parameter.required and parameter.param_type_name == "option":
+        text += " Required."
     if parameter.param_type_name == "argument":
         return [f"`{_metavar(parameter)}`", text]
     value = "" if getattr(parameter, "is_flag", False) else f" {_metavar(parameter)}"

@@ -13,7 +13,7 @@ def restore(
 
     Takes away scratches, noise, blur and fading; with --faces and --colorize does more.
     Each result lies beside its input as NAME.restored.SUFFIX, or in the folder after -o, with a
-    sidecar NAME.oldfix.json that says what was done. Inputs are never modified.
+    sidecar NAME.restored.SUFFIX.oldfix.json that says what was done. Inputs are never modified.
     """
     from oldfix.cli.batch import restore_all
     from oldfix.cli.chains import preset_chain
