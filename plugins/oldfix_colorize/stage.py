@@ -165,12 +165,18 @@ def transfer_classical(photo: Photo, options: TransferOptions, ctx: Context) -> 
 
 
 def _coloured(references: tuple[Array, ...], ctx: Context) -> tuple[Array, ...]:
-    """Return the references that have colours; warn of the others."""
+    """Return the references that are not grey; warn of the others, and of those of one tone."""
     kept = tuple(reference for reference in references if _mean_chroma(reference) > _GREY)
     if len(kept) < len(references):
         ctx.warn(
             f"{len(references) - len(kept)} of {len(references)} references are grey and give no "
             "colour; give colour photographs"
+        )
+    toned = sum(is_toned(reference) for reference in kept)
+    if toned:
+        ctx.warn(
+            f"{toned} of {len(references)} references have a single tone, as sepia has, and give "
+            "no other; give colour photographs"
         )
     return kept
 

@@ -84,11 +84,14 @@ def test_a_colour_photograph_is_left_alone_and_the_history_says_so():
     assert np.abs(again[IMAGE] - photo[IMAGE]).max() > 0.05
 
 
+def sepia_of(grey: Photo) -> Photo:
+    light = to_lab(grey[IMAGE])[..., 0]
+    return Photo.from_array(from_lab(np.stack([light, 0 * light + 6, 0 * light + 15], axis=-1)))
+
+
 def test_sepia_gives_the_colours_that_grey_gives():
     grey = grey_photo(2)
-    lab = to_lab(grey[IMAGE])
-    brown = np.stack([lab[..., 0], 0 * lab[..., 0] + 6, 0 * lab[..., 0] + 15], axis=-1)
-    sepia = Photo.from_array(from_lab(brown))
+    sepia = sepia_of(grey)
     expected = run("colorize-reference", grey)[IMAGE]
     np.testing.assert_allclose(run("colorize-reference", sepia)[IMAGE], expected, atol=2e-3)
 
@@ -122,6 +125,17 @@ def test_a_grey_reference_is_left_out_with_a_warning(name):
         np.testing.assert_array_equal(after[IMAGE], run(name, photo)[IMAGE])
     else:
         np.testing.assert_array_equal(after[IMAGE], photo[IMAGE])
+
+
+@pytest.mark.parametrize("name", ["colorize-reference", "transfer-color-classical"])
+def test_a_reference_of_one_tone_is_used_with_a_warning(name):
+    photo = grey_photo()
+    references = scene(5), sepia_of(grey_photo(3))[IMAGE]
+    after = run(name, photo.put(REFERENCES, references))
+    assert "1 of 2 references have a single tone" in str(after.history[0])
+    alone = run(name, photo.put(REFERENCES, references[:1]))
+    assert "single tone" not in str(alone.history[0])
+    assert np.abs(after[IMAGE] - alone[IMAGE]).max() > 1e-3
 
 
 def test_options_have_limits():
