@@ -64,7 +64,7 @@ def _one_crease(
 def _distance(rng: np.random.Generator, shape: tuple[int, int]) -> Mask:
     """Return the signed distance ``(H, W)`` in pixels from a slightly wandering line."""
     height, width = shape
-    angle = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.12)
+    angle = float(rng.choice([0, np.pi / 2])) + rng.normal(0, 0.12)
     if rng.random() < 0.3:
         angle = rng.uniform(0, np.pi)
     across = np.array([np.cos(angle), np.sin(angle)], np.float32)

@@ -45,7 +45,7 @@ def fingerprints(
             ridges = _ridges(rng, across, down + np.float32(rows.start - y), radius_px)
             np.maximum(part, ridges * np.float32(opacity * rng.uniform(0.4, 1)), out=part)
     mask[mask < _FAINTEST] = 0
-    return lay(image, mask, rng.choice([0.1, 0.9])), mask
+    return lay(image, mask, float(rng.choice([0.1, 0.9]))), mask
 
 
 def _ridges(

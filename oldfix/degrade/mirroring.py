@@ -44,7 +44,7 @@ def silver_mirroring(
     weight = np.exp(-away / np.float32(max(reach_px, 1e-3))) * ragged * shadows
     mask = np.asarray(np.clip(np.float32(opacity) * weight, 0, 1), np.float32)
     mask[mask < _FAINTEST] = 0
-    sheen = _SILVER.mean() if is_grey(image) else _SILVER
+    sheen = float(_SILVER.mean()) if is_grey(image) else _SILVER
     return lay(image, mask, sheen), mask
 
 

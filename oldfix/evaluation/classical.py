@@ -211,7 +211,8 @@ def _bytes(image: Image) -> NDArray[np.uint8]:
 
 
 def _unit(values: Any) -> Image:
-    return np.asarray(values, np.float32) / np.float32(255)
+    levels: Image = np.asarray(values, np.float32)
+    return levels / np.float32(255)
 
 
 def _limited(values: Any) -> Image:

@@ -47,8 +47,8 @@ class Faces:
     def sized(self, face: NDArray[np.uint8]) -> Array:
         """A face at the size of the network."""
         how = cv2.INTER_AREA if face.shape[0] > self.size else cv2.INTER_CUBIC
-        square = cv2.resize(face, (self.size, self.size), interpolation=how)
-        return np.asarray(square, np.float32) / np.float32(255)
+        square: Array = cv2.resize(face, (self.size, self.size), interpolation=how)
+        return square.astype(np.float32) / np.float32(255)
 
     def damaged(self, rng: np.random.Generator, face: Array) -> tuple[Array, Array]:
         """A face with the published damage, and the face that should become of it."""

@@ -165,10 +165,10 @@ def displaced(rng: np.random.Generator, face: NDArray[np.uint8], size: int) -> A
     matrix[:, 2] += centre + rng.uniform(-_SHIFT, _SHIFT, 2) * size
     if rng.random() < 0.5:
         face = np.ascontiguousarray(face[:, ::-1])
-    warped = cv2.warpAffine(
+    warped: Array = cv2.warpAffine(
         face, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
-    return np.asarray(warped, np.float32) / np.float32(255)
+    return warped.astype(np.float32) / np.float32(255)
 
 
 def to_bytes(image: Array) -> NDArray[np.uint8]:
