@@ -18,12 +18,13 @@ from torch import nn
 
 from oldfix import SAMPLERS, UsageError
 from oldfix.testing import count_parameters
-from oldfix.training import TrainRequest, read_recipe
+from oldfix.training import TrainRequest, read_recipe, stacked
 from oldfix_denoise import study, train
 from oldfix_denoise.baselines import NLRN, DnCNN
 from oldfix_denoise.examples import CROP, SHARES, make_pair, recipe
 from oldfix_denoise.net import PixelDenoiser
 from oldfix_denoise.train import LOSSES, NETWORKS, TRAINING, DenoiseTask
+from tests.plugins.learning import losses_on
 from tests.plugins.pictures import coarse_noise
 
 # --- baselines ------------------------------------------------------------------------------
@@ -111,8 +112,7 @@ def test_every_recipe_builds_its_network_and_names_its_losses(name: str) -> None
 
 
 def batch_of(task: DenoiseTask, size: int) -> tuple[torch.Tensor, ...]:
-    columns = zip(*(task.sample(np.random.default_rng(i)) for i in range(size)), strict=True)
-    return tuple(torch.from_numpy(np.stack(c)).permute(0, 3, 1, 2) for c in columns)
+    return stacked(task.sample(np.random.default_rng(i)) for i in range(size))
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -122,15 +122,7 @@ def test_networks_learn_on_a_batch(name: str, loss: str, monkeypatch: pytest.Mon
     torch.manual_seed(0)
     task = DenoiseTask(coarse_noise(), TINY[name](), LOSSES[loss], one_step=name != "denoiser-px-s")
     batch = tuple(column[..., :32, :32] for column in batch_of(task, 4))
-    optimizer = torch.optim.Adam(task.net.parameters(), 5e-3)
-    found = []
-    for _ in range(60):
-        torch.manual_seed(1)  # the same times t at every step
-        value, _ = task.loss(task.net, batch)
-        value.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        found.append(float(value.detach()))
+    found = losses_on(task, batch, rate=5e-3, steps=60)
     assert found[-1] < 0.9 * found[0]
     with torch.inference_mode():
         figures = task.validate(task.net)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
+from oldfix.training import stacked
 from oldfix_diffusion.examples import CROP, given_mask, make_example
 from oldfix_diffusion.net import tiny_autoencoder
 from oldfix_diffusion.restorer import Restorer
@@ -20,6 +21,7 @@ from oldfix_diffusion.train_restorer import (
     channel_worth,
     latent_errors,
 )
+from tests.plugins.learning import losses_on
 from tests.plugins.pictures import coarse_noise
 
 
@@ -79,18 +81,8 @@ def test_tasks_learn_on_a_batch(kind: str) -> None:
     task = tiny_task(kind)
     before = {name: value.clone() for name, value in task.net.state_dict().items()}
     rng = np.random.default_rng(1)
-    columns = zip(*(task.sample(rng) for _ in range(4)), strict=True)
-    batch = tuple(torch.from_numpy(np.stack(c)).permute(0, 3, 1, 2) for c in columns)
-    learning = [p for p in task.net.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(learning, 1e-3)
-    losses = []
-    for _ in range(30):
-        torch.manual_seed(1)  # the same times t at every step
-        loss, _ = task.loss(task.net, batch)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(float(loss.detach()))
+    batch = stacked(task.sample(rng) for _ in range(4))
+    losses = losses_on(task, batch, rate=1e-3, steps=30)
     assert losses[-1] < losses[0]
     parts = {n.split(".")[0] for n, v in task.net.state_dict().items() if not v.equal(before[n])}
     expected = {

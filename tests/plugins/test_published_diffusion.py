@@ -20,22 +20,10 @@ from oldfix_diffusion.published import load_inpainting, load_upscaling
 from oldfix_diffusion.walking import make_scheduler, walk
 from oldfix_diffusion.windows import Window
 from tests.plugins.tiny_pipelines import (
-    inpainting_folder,
-    latent_upscaling_folder,
     marked_photo,
     run,
     stable_upscaling_folder,
 )
-
-
-@pytest.fixture(scope="module")
-def inpainting(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return inpainting_folder(tmp_path_factory.mktemp("sd") / "pipeline")
-
-
-@pytest.fixture(scope="module")
-def latent_upscaling(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return latent_upscaling_folder(tmp_path_factory.mktemp("ldm") / "pipeline")
 
 
 @pytest.fixture(scope="module")

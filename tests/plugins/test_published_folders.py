@@ -22,20 +22,9 @@ from oldfix.weights.store import Store
 from oldfix_diffusion.published import load_inpainting, load_upscaling
 from tests.plugins.tiny_pipelines import (
     inpainting_folder,
-    latent_upscaling_folder,
     marked_photo,
     run,
 )
-
-
-@pytest.fixture(scope="module")
-def inpainting(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return inpainting_folder(tmp_path_factory.mktemp("sd") / "pipeline")
-
-
-@pytest.fixture(scope="module")
-def latent_upscaling(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return latent_upscaling_folder(tmp_path_factory.mktemp("ldm") / "pipeline")
 
 
 def test_a_missing_component_is_named_before_anything_runs(

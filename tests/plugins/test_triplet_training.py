@@ -13,13 +13,14 @@ from torch import nn
 
 from oldfix import UsageError
 from oldfix.testing import count_parameters
-from oldfix.training import TrainingRecipe, read_recipe
+from oldfix.training import TrainingRecipe, read_recipe, stacked
 from oldfix.training.settings import TrainRequest
 from oldfix_triplet import bridge, mapping, train_diffusion, train_mapping, train_vae, vae
 from oldfix_triplet.examples import CROP, FIRST, Domains, held_pairs
 from oldfix_triplet.train_diffusion import BridgeGame, BridgeTask
 from oldfix_triplet.train_mapping import MappingGame, MappingTask
 from oldfix_triplet.train_vae import VaeGame, VaeTask
+from tests.plugins.learning import losses_on
 from tests.plugins.pictures import coarse_noise
 
 SMALL = {"channels": 4, "width": 8, "blocks": 1}
@@ -45,18 +46,8 @@ def test_tasks_learn_on_a_batch(kind: str, monkeypatch: pytest.MonkeyPatch) -> N
     task = tiny_task(kind)
     before = {name: value.clone() for name, value in task.net.named_parameters()}
     rng = np.random.default_rng(1)
-    columns = zip(*(task.sample(rng) for _ in range(4)), strict=True)
-    batch = tuple(torch.from_numpy(np.stack(c)).permute(0, 3, 1, 2) for c in columns)
-    learning = [p for p in task.net.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(learning, 3e-3)
-    losses = []
-    for _ in range(12):
-        torch.manual_seed(1)  # the same noise and times at every step
-        loss, _ = task.loss(task.net, batch)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(float(loss.detach()))
+    batch = stacked(task.sample(rng) for _ in range(4))
+    losses = losses_on(task, batch, rate=3e-3, steps=12)
     assert losses[-1] < losses[0]
     changed = {n.split(".")[0] for n, p in task.net.named_parameters() if not p.equal(before[n])}
     expected = {
